@@ -1,0 +1,46 @@
+"""Finds plugin files by name and rejects duplicates: a new device, rule or channel is one file, no other edit."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+from devices.model import DeviceSpec, PermanentError, UplinkSpec
+
+Spec = TypeVar("Spec")
+
+
+def load_plugins(
+    package: str, *, constant: str, spec_type: type[Spec], name_of: Callable[[Spec], str]
+) -> Mapping[str, Spec]:
+    """Import every module of `package` and return its `constant`s by name.
+
+    Raises PermanentError when a module lacks the constant, has another type there, or repeats a name.
+    """
+    found: dict[str, Spec] = {}
+    origin: dict[str, str] = {}
+    folder = importlib.import_module(package)
+    for module_info in sorted(pkgutil.iter_modules(folder.__path__), key=lambda m: m.name):
+        path = f"{package}.{module_info.name}"
+        spec = getattr(importlib.import_module(path), constant, None)
+        if not isinstance(spec, spec_type):
+            raise PermanentError(f"{path} must define {constant} = {spec_type.__name__}(...)")
+        name = name_of(spec)
+        if name in found:
+            raise PermanentError(f"{path} repeats the name {name!r} of {origin[name]}")
+        found[name] = spec
+        origin[name] = path
+    return MappingProxyType(found)
+
+
+def load_catalog() -> Mapping[str, DeviceSpec]:
+    """Return all device models by model name."""
+    return load_plugins("devices.catalog", constant="DEVICE", spec_type=DeviceSpec, name_of=lambda spec: spec.model)
+
+
+def load_uplinks() -> Mapping[str, UplinkSpec]:
+    """Return all network envelopes by name."""
+    return load_plugins("devices.uplinks", constant="UPLINK", spec_type=UplinkSpec, name_of=lambda spec: spec.name)
