@@ -36,15 +36,20 @@ def test_free_port_can_be_bound(free_port: Callable[[], int]) -> None:
         listener.bind(("127.0.0.1", free_port()))
 
 
-def test_a_broken_log_call_fails_its_test(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_log_call_in_a_thread_fails_its_test(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     pytester.makeconftest("from tests.conftest import log_calls_can_be_formatted")
     pytester.makepyfile(
         """
         import logging
+        import threading
 
         def test_broken():
-            logging.getLogger("ingest.journal").debug("stored %d rows", "three")
+            broken = threading.Thread(target=logging.getLogger("ingest.journal").debug, args=("%d rows", "three"))
+            broken.start()
+            broken.join()
 
         def test_sound():
             logging.getLogger("ingest.journal").debug("rows_stored", extra={"rows": 3})
