@@ -67,5 +67,5 @@ def parse_clock(text: str) -> Clock:
 
 
 def start_clock(*, town_start_ns: int, speed: float, lead_s: float = 0.0) -> Clock:
-    """Return a Clock that stands at `town_start_ns` for `lead_s` seconds, then runs `speed` times as fast as real time."""
+    """Return a Clock that stands at `town_start_ns` for `lead_s` real seconds, then runs at `speed` times real time."""
     return Clock(real_start_ns=time.time_ns() + int(lead_s * 1e9), town_start_ns=town_start_ns, speed=speed)

@@ -267,7 +267,7 @@ class DeviceSpec:
 class UplinkSpec:
     """One network envelope.
 
-    `topics` are MQTT subscriptions. `unwrap(message)` gives the envelopes inside, none for messages that carry no
+    `topics` are MQTT subscriptions; `carries` is the transport of the frames inside. `unwrap(message)` gives the envelopes inside, none for messages that carry no
     device data, and raises PermanentError for bytes it cannot read. `wrap(envelope)` is the inverse for the
     simulator: it returns topic and payload.
     """
@@ -276,6 +276,7 @@ class UplinkSpec:
     topics: tuple[str, ...]
     unwrap: Callable[[UplinkMessage], tuple[Envelope, ...]]
     wrap: Callable[[Envelope], tuple[str, bytes]]
+    carries: Transport = "lorawan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
