@@ -28,9 +28,6 @@ def replay(
     clock: Annotated[
         str, typer.Option("--clock", help="Town clock to follow instead of --speed.", metavar="TEXT")
     ] = "",
-    serial_dir: Annotated[
-        Path, typer.Option(help="Where the pseudo-terminals of serial devices are linked.", metavar="DIR")
-    ] = Path("sim-serial"),
     ledger: Annotated[
         Path | None, typer.Option(help="Write every reading sent as one JSON line.", metavar="FILE")
     ] = None,
@@ -46,7 +43,6 @@ def replay(
         inputs=tuple(input_),
         speed=None if unpaced else speed,
         clock=parse_clock(clock) if clock else None,
-        serial_dir=serial_dir,
         ledger=ledger,
     )
     sent = run_replay(options, stop_on_signals())
