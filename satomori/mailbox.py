@@ -49,7 +49,7 @@ def _as_mail(raw: bytes) -> Mail:
         message_id=str(message["Message-ID"] or ""),
         recipient=str(message["To"] or ""),
         subject=str(message["Subject"] or ""),
-        body=part.get_content() if part is not None else "",
+        body=part.get_content().replace("\r\n", "\n") if part is not None else "",
     )
 
 

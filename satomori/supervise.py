@@ -104,6 +104,10 @@ class Supervisor:
         """Return the process id of each running child by service name."""
         return {c.service.name: c.process.pid for c in self._children if c.process is not None}
 
+    def is_running(self) -> bool:
+        """Return True while any child lives."""
+        return any(c.process is not None and c.process.poll() is None for c in self._children)
+
     def stop(self) -> None:
         """SIGTERM to all in reverse order, SIGKILL to those that are still there after 5 s."""
         running = [c.process for c in reversed(self._children) if c.process is not None]
