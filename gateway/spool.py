@@ -1,0 +1,387 @@
+"""The durable outbox: what it has taken is on disk, numbered without gaps, until the hub says it has it.
+
+One SQLite file, one writing connection behind one lock. Every method is one step: it is on disk when it returns, or
+it has changed nothing. A disk that refuses raises TransientError: nothing was taken, nothing may be acknowledged
+upstream, trying again later is right. The start and the end of such a fault are logged once each.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from threading import RLock
+from types import MappingProxyType
+from typing import NoReturn
+
+from devices.model import TransientError
+from gateway import spool_file
+from gateway.spool_room import DROPPED, make_room
+from gateway.spool_types import DamagedRow, NewRow, Ranges, SpoolOptions, SpoolState, StoredRow, Want
+
+log = logging.getLogger(__name__)
+
+_NO_NOTES: Mapping[str, str] = MappingProxyType({})
+_DAMAGED_KEPT = 200
+_EXPIRE_CHUNK = 2_000
+_SALVAGE_CHUNK = 500
+_PAGE = 4_096
+_ROW_OVERHEAD = 100
+
+
+class _BoundError(TransientError):
+    """The file is as large as it may be (not: the disk is full)."""
+
+
+class Spool:
+    """See the module. Made by `Spool.open`; safe to use from several threads."""
+
+    def __init__(self, options: SpoolOptions, *, lock_file: int) -> None:
+        self._options = options
+        self._lock_file = lock_file
+        self._lock = RLock()
+        self._db = sqlite3.connect(":memory:")
+        self._is_open = False
+        self._is_damaged = False
+        self._fault = ""
+        self._epoch = ""
+        self._page_limit = 0
+        self._found_damaged: list[DamagedRow] = []
+        self._uncounted: dict[str, int] = {}
+        self._unsalvaged: Path | None = None
+
+    @classmethod
+    def open(cls, options: SpoolOptions, *, now_ns: int) -> Spool:
+        """Open or make the spool; a damaged file is set aside and what is readable in it is taken over.
+
+        Raises TransientError when the disk refuses or another process holds the spool.
+        """
+        spool = cls(options, lock_file=spool_file.hold_lock(options.path.with_name(options.path.name + ".lock")))
+        try:
+            spool._open_file(now_ns=now_ns)
+        except BaseException:
+            os.close(spool._lock_file)
+            raise
+        return spool
+
+    @property
+    def epoch(self) -> str:
+        """Random hex name of this life of the file; with the row number it is the identity of a row on seam 2."""
+        return self._epoch
+
+    def append(self, rows: Sequence[NewRow], *, notes: Mapping[str, str] = _NO_NOTES) -> range:
+        """Take `rows` and `notes` in one transaction; return the numbers given, 1, 2, 3 … without a gap.
+
+        When this returns the rows are on disk. Raises TransientError when nothing was taken.
+        """
+        with self._lock:
+            need = _pages(rows)
+            if self._is_near_bound(tenths=9, need=need):
+                self._make_room(need)
+            try:
+                return self._insert(rows, notes)
+            except _BoundError:
+                self._make_room(need)
+            try:
+                return self._insert(rows, notes)
+            except _BoundError:
+                self._enter_fault("bound_reached")
+                raise
+
+    def waiting(self, want: Want) -> list[StoredRow]:
+        """Return unsent rows in order of number, within `want`; at least one when there is one.
+
+        A row whose checksum fails is moved to `damaged`, counted, and told by `take_damaged`.
+        """
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT number, crc, lane, device_id, received_ns, records, body FROM rows"
+                " WHERE done_ns IS NULL AND number BETWEEN ? AND ? ORDER BY number LIMIT ?",
+                (want.first, want.last, want.most_records),
+            ).fetchall()
+        rows: list[StoredRow] = []
+        bad: list[tuple[int, int, bytes]] = []
+        records = size = 0
+        for number, crc, *columns in found:
+            row = spool_file.read_row(number, crc, tuple(columns))
+            if row is None:
+                bad.append((number, crc, columns[-1]))
+                continue
+            records, size = records + row.records, size + len(row.body)
+            if rows and (records > want.most_records or size > want.most_bytes):
+                break
+            rows.append(StoredRow(number=number, received_ns=row.received_ns, records=row.records, body=row.body))
+        if bad:
+            self._put_aside(bad)
+        return rows
+
+    def confirm(self, ranges: Ranges, *, now_ns: int) -> int:
+        """Mark rows as stored by the hub; return how many were not so before. They stay for `keep_done_ns`."""
+        with self._reading():
+            news = [span for span in ranges if self._exists("done_ns IS NULL AND number BETWEEN ? AND ?", *span)]
+        if not news:
+            return 0
+        statement = "UPDATE rows SET done_ns = ? WHERE done_ns IS NULL AND number BETWEEN ? AND ?"
+        with self._writing() as db:
+            return sum(db.execute(statement, (now_ns, *span)).rowcount for span in news)
+
+    def done_within(self, ranges: Ranges) -> int:
+        """Return how many rows in `ranges` are still held and marked as stored by the hub."""
+        statement = "SELECT count(*) FROM rows WHERE done_ns IS NOT NULL AND number BETWEEN ? AND ?"
+        with self._reading() as db:
+            return sum(int(db.execute(statement, span).fetchone()[0]) for span in ranges)
+
+    def unconfirm(self, ranges: Ranges) -> int:
+        """Mark rows as unsent again (the hub lost them); return how many."""
+        statement = "UPDATE rows SET done_ns = NULL WHERE done_ns IS NOT NULL AND number BETWEEN ? AND ?"
+        with self._writing() as db:
+            return sum(db.execute(statement, span).rowcount for span in ranges)
+
+    def release(self, *, up_to: int) -> int:
+        """Delete rows up to number `up_to` that the hub has, before their time; return how many."""
+        with self._writing() as db:
+            return db.execute("DELETE FROM rows WHERE done_ns IS NOT NULL AND number <= ?", (up_to,)).rowcount
+
+    def floor(self) -> int:
+        """Return the lowest row that can still be sent; the next number when the spool is empty."""
+        with self._reading() as db:
+            lowest = db.execute("SELECT min(number) FROM rows").fetchone()[0]
+            return self.newest() + 1 if lowest is None else int(lowest)
+
+    def newest(self) -> int:
+        """Return the highest number ever given, 0 when none."""
+        with self._reading():
+            return int(self._fact("newest"))
+
+    def holds(self, number: int) -> bool:
+        """Return whether row `number` is still here, sent or not."""
+        with self._reading():
+            return self._exists("number = ?", number)
+
+    def first_waiting_since(self, received_ns: int) -> int | None:
+        """Return the lowest unsent row received at or after `received_ns`, None when there is none."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT min(number) FROM rows WHERE done_ns IS NULL AND received_ns >= ?", (received_ns,)
+            ).fetchone()[0]
+        return None if found is None else int(found)
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to a counter; it reaches the disk with the next rows."""
+        with self._lock:
+            self._uncounted[name] = self._uncounted.get(name, 0) + number
+
+    def notes(self, prefix: str) -> dict[str, str]:
+        """Return the notes whose key begins with `prefix`, by the rest of the key."""
+        start = f"note/{prefix}"
+        with self._reading() as db:
+            rows = db.execute("SELECT key, value FROM facts WHERE key LIKE 'note/%'").fetchall()
+        return {key[len(start) :]: value for key, value in rows if key.startswith(start)}
+
+    def state(self) -> SpoolState:
+        """Return the figures of this moment."""
+        with self._reading() as db:
+            rows_waiting = db.execute("SELECT count(*) FROM rows WHERE done_ns IS NULL").fetchone()[0]
+            oldest = db.execute("SELECT received_ns FROM rows WHERE done_ns IS NULL ORDER BY number LIMIT 1").fetchone()
+            counters = dict(db.execute("SELECT name, value FROM counters").fetchall())
+            for name, number in self._uncounted.items():
+                counters[name] = counters.get(name, 0) + number
+            return SpoolState(
+                rows_waiting=rows_waiting,
+                oldest_ns=None if oldest is None else oldest[0],
+                rows_dropped=sum(counters.get(name, 0) for name in (*DROPPED, "damaged")),
+                starts=int(self._fact("starts")),
+                counters=MappingProxyType(counters),
+            )
+
+    def take_damaged(self) -> list[DamagedRow]:
+        """Return the rows found damaged since the last call."""
+        with self._lock:
+            found, self._found_damaged = self._found_damaged, []
+            return found
+
+    def tend(self, *, now_ns: int) -> None:
+        """Housekeeping, about once a second: replace a damaged file, delete old rows that the hub has.
+
+        Raises TransientError when the disk refuses.
+        """
+        if self._is_damaged:
+            self.start_over(now_ns=now_ns)
+        limit_ns = now_ns - self._options.keep_done_ns
+        with self._reading():
+            # after a fault the write is tried in any case: it is what finds out that the fault is over
+            if not self._fault and not self._exists("done_ns IS NOT NULL AND done_ns < ?", limit_ns):
+                return
+        with self._writing() as db:
+            db.execute(
+                "DELETE FROM rows WHERE number IN (SELECT number FROM rows WHERE done_ns < ? LIMIT ?)",
+                (limit_ns, _EXPIRE_CHUNK),
+            )
+            db.execute("UPDATE facts SET value = '0' WHERE key = 'is_clean'")
+
+    def start_over(self, *, now_ns: int) -> None:
+        """Set the file aside and go on in a new one: new epoch, all unsent rows that are readable taken over.
+
+        For a file that is damaged, or that is older than the hub's receipts say (a card that forgot what it wrote).
+        Raises TransientError when the disk refuses; call again then.
+        """
+        with self._lock:
+            if self._is_open:
+                self._db.close()
+                self._is_open = False
+                try:
+                    self._unsalvaged = spool_file.set_aside(self._options.path, now_ns=now_ns)
+                except OSError as error:
+                    raise TransientError(f"spool {self._options.path.name} cannot be set aside: {error}") from error
+            self._open_file(now_ns=now_ns)
+
+    def close(self) -> None:
+        """Mark the file as closed in order and let go of it."""
+        with self._lock:
+            try:
+                with self._writing() as db:
+                    spool_file.add_counts(db, self._uncounted)
+                    db.execute("UPDATE facts SET value = '1' WHERE key = 'is_clean'")
+            except TransientError as error:
+                log.warning("spool_close_failed", extra={"error": str(error)})
+            self._db.close()
+            self._is_open = False
+            os.close(self._lock_file)
+
+    def _open_file(self, *, now_ns: int) -> None:
+        path = self._options.path
+        try:
+            self._db, aside = spool_file.open_sound(path, max_bytes=self._options.max_bytes, now_ns=now_ns)
+        except (sqlite3.Error, OSError) as error:
+            raise TransientError(f"spool {path.name} cannot be opened: {error}") from error
+        self._is_open = True
+        self._is_damaged = False
+        self._epoch = self._fact("epoch")
+        self._page_limit = spool_file.page_limit(self._db, max_bytes=self._options.max_bytes)
+        with self._writing() as db:
+            db.execute("UPDATE facts SET value = value + 1 WHERE key = 'starts'")
+            db.execute("UPDATE facts SET value = '0' WHERE key = 'is_clean'")
+        aside = aside or self._unsalvaged
+        self._unsalvaged = None
+        if aside is not None:
+            self._take_over(aside)
+
+    def _take_over(self, aside: Path) -> None:
+        rows = spool_file.salvage(aside)
+        count = 0
+        try:
+            while chunk := list(islice(rows, _SALVAGE_CHUNK)):
+                count += len(self.append(chunk))
+        except TransientError as error:
+            # what is left stays in the file that was set aside
+            log.error("spool_salvage_failed", extra={"error": str(error)})
+        log.warning("spool_salvaged", extra={"rows": count, "from": aside.name, "epoch": self._epoch})
+
+    def _insert(self, rows: Sequence[NewRow], notes: Mapping[str, str]) -> range:
+        with self._writing() as db:
+            first = int(self._fact("newest")) + 1
+            db.executemany(
+                "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                (
+                    (n, row.lane, row.device_id, row.received_ns, row.records, row.checksum(n), row.body)
+                    for n, row in enumerate(rows, first)
+                ),
+            )
+            db.execute("UPDATE facts SET value = ? WHERE key = 'newest'", (str(first + len(rows) - 1),))
+            db.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)", ((f"note/{key}", value) for key, value in notes.items())
+            )
+            spool_file.add_counts(db, self._uncounted)
+        self._uncounted.clear()
+        return range(first, first + len(rows))
+
+    def _is_near_bound(self, *, tenths: int, need: int = 0) -> bool:
+        with self._reading() as db:
+            return (spool_file.used_pages(db) + need) * 10 > self._page_limit * tenths
+
+    def _make_room(self, need: int) -> None:
+        # somewhat more than needed, so that not every small batch has to make room again
+        limit = self._page_limit
+        with self._writing() as db:
+            dropped = make_room(db, pages_wanted=max(limit // 8, limit * 9 // 10 - need - max(8, limit // 64)))
+            spool_file.add_counts(db, dropped)
+        if any(name in dropped for name in DROPPED):
+            log.warning("spool_rows_dropped", extra=dict(dropped))
+
+    def _put_aside(self, bad: Sequence[tuple[int, int, bytes]]) -> None:
+        with self._writing() as db:
+            db.executemany("INSERT OR REPLACE INTO damaged VALUES (?, ?, ?)", bad)
+            db.executemany("DELETE FROM rows WHERE number = ?", ((number,) for number, _, _ in bad))
+            db.execute(
+                "DELETE FROM damaged WHERE number NOT IN (SELECT number FROM damaged ORDER BY number DESC LIMIT ?)",
+                (_DAMAGED_KEPT,),
+            )
+            spool_file.add_counts(db, {"damaged": len(bad)})
+        with self._lock:
+            self._found_damaged += [DamagedRow(number=number, body=body) for number, _, body in bad]
+        log.error("spool_rows_damaged", extra={"rows": len(bad), "first": bad[0][0]})
+
+    def _fact(self, key: str) -> str:
+        return str(self._db.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()[0])
+
+    def _exists(self, condition: str, *values: int) -> bool:
+        sql = f"SELECT EXISTS (SELECT 1 FROM rows WHERE {condition})"  # noqa: S608 - conditions are ours
+        return bool(self._db.execute(sql, values).fetchone()[0])
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._db
+            except sqlite3.Error as error:
+                self._failed(error)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                self._undo()
+                if isinstance(error, sqlite3.Error):
+                    self._failed(error)
+                raise
+            self._leave_fault()
+
+    def _undo(self) -> None:
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            log.error("spool_rollback_failed", extra={"error": str(error)})
+
+    def _failed(self, error: sqlite3.Error) -> NoReturn:
+        name = getattr(error, "sqlite_errorname", type(error).__name__)
+        text = f"spool {self._options.path.name} cannot be used: {error} ({name})"
+        if not spool_file.is_refusal(error):
+            self._is_damaged = True
+        elif name == "SQLITE_FULL" and self._is_near_bound(tenths=8):
+            raise _BoundError(text) from error
+        self._enter_fault(name)
+        raise TransientError(text) from error
+
+    def _enter_fault(self, name: str) -> None:
+        if not self._fault:
+            log.error("spool_fault", extra={"spool": self._options.path.name, "code": name})
+        self._fault = name
+
+    def _leave_fault(self) -> None:
+        if self._fault:
+            log.warning("spool_fault_over", extra={"spool": self._options.path.name, "code": self._fault})
+        self._fault = ""
+
+
+def _pages(rows: Sequence[NewRow]) -> int:
+    """Return about how many pages `rows` take, rather too many."""
+    return sum(len(row.body) + _ROW_OVERHEAD for row in rows) * 3 // 2 // _PAGE

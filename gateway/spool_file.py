@@ -1,0 +1,243 @@
+"""The spool's file: schema, sound opening, setting a damaged file aside, saving what is still readable in it."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from devices.model import SECOND_NS, TransientError
+from gateway.spool_types import Lane, NewRow
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+_CHECK_LIMIT_S = 10.0
+_BUSY_MS = 5_000
+_WAL_PAGES_MOST = 1_000
+_UNREAD_STEP = 8
+_UNREAD_MOST = 1_000
+
+_SCHEMA = (
+    "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE rows (number INTEGER PRIMARY KEY, lane INTEGER NOT NULL, device_id TEXT NOT NULL,"
+    " received_ns INTEGER NOT NULL, records INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL,"
+    " done_ns INTEGER)",
+    "CREATE INDEX rows_waiting ON rows (number) WHERE done_ns IS NULL",
+    "CREATE INDEX rows_done ON rows (number) WHERE done_ns IS NOT NULL",
+    "CREATE TABLE damaged (number INTEGER PRIMARY KEY, crc INTEGER, body BLOB)",
+)
+
+_DISK_REFUSES = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+
+
+def is_refusal(error: sqlite3.Error) -> bool:
+    """Return whether the disk or the system refuses now (worth trying again), as against a damaged file."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _DISK_REFUSES
+
+
+def open_sound(path: Path, *, max_bytes: int, now_ns: int) -> tuple[sqlite3.Connection, Path | None]:
+    """Return the one writing connection and, when the file there was damaged, where that was set aside.
+
+    The file is checked when it was not closed in order. Raises sqlite3.Error or OSError when the disk refuses.
+    """
+    try:
+        connection = _open(path, max_bytes=max_bytes)
+        if _is_clean(connection) or _is_sound(connection):
+            return connection, None
+        connection.close()
+        reason = "quick_check"
+    except sqlite3.Error as error:
+        if is_refusal(error):
+            raise
+        reason = str(error)
+    aside = set_aside(path, now_ns=now_ns)
+    log.error("spool_set_aside", extra={"spool": path.name, "to": aside.name, "reason": reason})
+    return _open(path, max_bytes=max_bytes), aside
+
+
+def page_limit(connection: sqlite3.Connection, *, max_bytes: int) -> int:
+    """Return how many pages the file may have: three quarters of the bound, the rest is for the write-ahead log."""
+    return max(64, max_bytes * 3 // 4 // _pragma(connection, "page_size"))
+
+
+def used_pages(connection: sqlite3.Connection) -> int:
+    """Return how many pages of the file hold something."""
+    return _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+
+
+def set_aside(path: Path, *, now_ns: int) -> Path:
+    """Rename a spool and its log to `<name>.damaged-<time>`; return the new path. Nothing is deleted."""
+    stamp = datetime.fromtimestamp(now_ns // SECOND_NS, tz=UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    count = 1
+    while aside.exists():
+        count += 1
+        aside = path.with_name(f"{path.name}.damaged-{stamp}-{count}")
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    _sync_folder(path.parent)
+    return aside
+
+
+def salvage(path: Path) -> Iterator[NewRow]:
+    """Yield the unsent rows of a file set aside whose checksum holds, in order; unreadable stretches are skipped."""
+    last = unread = 0
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        connection.text_factory = lambda raw: raw.decode(errors="replace")
+        while unread < _UNREAD_MOST:
+            try:
+                connection.execute("PRAGMA writable_schema = ON")  # else a file that lost its end is not read at all
+                for number, row in _rows_after(connection, last):
+                    last, unread = number, 0
+                    if row is not None:
+                        yield row
+                return
+            except sqlite3.Error as error:
+                if unread == 0:
+                    log.warning("spool_unreadable", extra={"spool": path.name, "after": last, "reason": str(error)})
+            last, unread = last + _UNREAD_STEP, unread + 1
+
+
+def _rows_after(connection: sqlite3.Connection, last: int) -> Iterator[tuple[int, NewRow | None]]:
+    cursor = connection.execute(
+        "SELECT number, crc, lane, device_id, received_ns, records, body FROM rows NOT INDEXED"
+        " WHERE done_ns IS NULL AND number > ? ORDER BY number",
+        (last,),
+    )
+    for number, crc, *columns in cursor:
+        yield number, read_row(number, crc, tuple(columns))
+
+
+def read_row(number: int, crc: int, columns: tuple[object, object, object, object, object]) -> NewRow | None:
+    """Return the row that the columns lane, device_id, received_ns, records, body hold; None when `crc` fails."""
+    lane, device_id, received_ns, records, body = columns
+    if not (
+        isinstance(lane, int)
+        and isinstance(device_id, str)
+        and isinstance(received_ns, int)
+        and isinstance(records, int)
+        and isinstance(body, bytes)
+        and lane in tuple(Lane)
+    ):
+        return None
+    row = NewRow(lane=Lane(lane), device_id=device_id, received_ns=received_ns, records=records, body=body)
+    return row if row.checksum(number) == crc else None
+
+
+def add_counts(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
+    """Add to the counters. Runs inside the caller's transaction."""
+    db.executemany(
+        "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        counts.items(),
+    )
+
+
+def hold_lock(path: Path) -> int:
+    """Return the handle of the lock file `path`, held until it is closed or the process dies.
+
+    Raises TransientError when another process holds it or the file cannot be made.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise TransientError(f"lock file {path.name} cannot be made: {error}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise TransientError(f"spool lock {path.name} is held by another process") from error
+    return handle
+
+
+def _open(path: Path, *, max_bytes: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
+    try:
+        version = _pragma(connection, "user_version")
+        if version not in (0, SCHEMA_VERSION):
+            raise sqlite3.DatabaseError(f"schema version {version} is not {SCHEMA_VERSION}")
+        _configure(connection, max_bytes=max_bytes)
+        if version == 0:
+            _create(connection)
+    except BaseException:
+        connection.close()
+        raise
+    _sync_folder(path.parent)
+    return connection
+
+
+def _configure(connection: sqlite3.Connection, *, max_bytes: int) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    pages = page_limit(connection, max_bytes=max_bytes)
+    wal_pages = min(_WAL_PAGES_MOST, pages // 4)
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {wal_pages}")
+    connection.execute(f"PRAGMA journal_size_limit = {wal_pages * _pragma(connection, 'page_size')}")
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    facts = {"epoch": secrets.token_hex(8), "newest": "0", "starts": "0", "is_clean": "1", "thinned": "0"}
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _SCHEMA:
+        connection.execute(statement)
+    connection.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _is_clean(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT value = '1' FROM facts WHERE key = 'is_clean'").fetchone()[0])
+
+
+def _is_sound(connection: sqlite3.Connection) -> bool:
+    """Run SQLite's quick check for at most 10 s; a check that takes longer counts as passed.
+
+    A large spool on a slow card must not delay measuring, and each row has its own checksum besides.
+    """
+    deadline_s = time.monotonic() + _CHECK_LIMIT_S
+    connection.set_progress_handler(lambda: int(time.monotonic() > deadline_s), 10_000)
+    try:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        log.warning("spool_check_unfinished", extra={"limit_s": _CHECK_LIMIT_S})
+        return True
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _sync_folder(folder: Path) -> None:
+    # a new or renamed file survives a power cut only when its folder is on disk too
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
