@@ -115,6 +115,7 @@ install_packages() {
     run_pip --require-hashes -r "$lock"
     say "[3/3] 里守りを組み込みます / installing Satomori itself"
     run_pip --no-build-isolation --editable .
+    rm -rf satomori.egg-info # left over by the build; seen from the checkout it would name us twice
 }
 
 if is_ready; then exit 0; fi
