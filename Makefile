@@ -27,6 +27,6 @@ upgrade: ## the same with the newest of everything
 	@scripts/venv.sh test
 	@scripts/lock.sh --upgrade
 
-clean: ## remove the environment and every cache (recorded data in var/ stay)
+clean: ## remove the environment and every cache (what was recorded in satomori-data/ stays)
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
