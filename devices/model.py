@@ -248,7 +248,8 @@ class DeviceSpec:
     `decode` raises PermanentError on bytes that are not the device's. `encode` is its inverse for the simulator: from
     a `Decoded` to the `Frame` payload and port, None when the model cannot be simulated on the wire. `quantities` are
     the keys `decode` may give. `expected_interval_s` feeds the silence rule. `distance_compensated` says whether a
-    distance already carries the air-temperature correction.
+    distance already carries the air-temperature correction. `default_port` is the LoRaWAN FPort the model usually
+    sends on, None where the port says nothing or there is none.
     """
 
     model: str
@@ -261,15 +262,16 @@ class DeviceSpec:
     encode: Callable[[Decoded], Frame]
     serial: SerialLine | None = None
     distance_compensated: bool = True
+    default_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkSpec:
     """One network envelope.
 
-    `topics` are MQTT subscriptions; `carries` is the transport of the frames inside. `unwrap(message)` gives the envelopes inside, none for messages that carry no
-    device data, and raises PermanentError for bytes it cannot read. `wrap(envelope)` is the inverse for the
-    simulator: it returns topic and payload.
+    `topics` are MQTT subscriptions; `carries` is the transport of the frames inside. `unwrap(message)` gives the
+    envelopes inside, none for messages that carry no device data, and raises PermanentError for bytes it cannot read.
+    `wrap(envelope)` is the inverse for the simulator: it returns topic and payload.
     """
 
     name: str

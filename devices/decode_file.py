@@ -1,0 +1,68 @@
+"""What stands behind `satomori decode`: payloads and captures of a model, as plain JSON objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from devices.model import DeviceSpec, Frame, PermanentError
+from devices.registry import load_catalog
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def find_model(model: str) -> DeviceSpec:
+    """Return the catalogue entry called `model`. Raises PermanentError naming it and the known ones."""
+    catalog = load_catalog()
+    if model not in catalog:
+        raise PermanentError(f"device model {model!r} is not in the catalogue; known: {', '.join(catalog)}")
+    return catalog[model]
+
+
+def decode_hex(spec: DeviceSpec, *, port: int | None, text: str) -> dict[str, Any]:
+    """Return `{"values", "seq", "observed_at"}` of one payload written in hex (blanks and colons allowed).
+
+    A payload that does not decode gives `{"error", "bytes"}`; a value the device calls bad is null.
+    """
+    try:
+        payload = bytes.fromhex(text.replace(":", " "))
+    except ValueError:
+        return {"error": "not hexadecimal: pairs of 0-9 and a-f are expected", "bytes": text}
+    return decode_payload(spec, port=port, payload=payload)
+
+
+def decode_payload(spec: DeviceSpec, *, port: int | None, payload: bytes) -> dict[str, Any]:
+    """Return what `decode_hex` does, for bytes."""
+    frame = Frame(
+        gateway_id="", transport=spec.transport, address="", payload=payload, received_ns=0,
+        port=spec.default_port if port is None else port,
+    )  # fmt: skip
+    try:
+        decoded = spec.decode(frame)
+    except PermanentError as error:
+        return {"error": str(error), "bytes": payload.hex()}
+    values = {key: None if math.isnan(value) else value for key, value in sorted(decoded.values.items())}
+    return {"values": values, "seq": decoded.seq, "observed_at": _iso(decoded.observed_ns)}
+
+
+def decode_stream(spec: DeviceSpec, capture: bytes) -> Iterator[dict[str, Any]]:
+    """Yield one object for each frame of a serial capture, bad frames as `{"error", "bytes"}`.
+
+    What is left without a frame end counts as a bad frame. Raises PermanentError for a model without a serial line.
+    """
+    if spec.serial is None:
+        raise PermanentError(f"device model {spec.model!r} does not speak on a serial line; give HEX payloads")
+    frames, rest = spec.serial.split(capture)
+    for payload in frames:
+        yield decode_payload(spec, port=None, payload=payload)
+    if rest:
+        yield {"error": "the capture ends inside a frame", "bytes": rest.hex()}
+
+
+def _iso(observed_ns: int | None) -> str | None:
+    if observed_ns is None:
+        return None
+    instant = _EPOCH + timedelta(microseconds=observed_ns // 1000)
+    return instant.isoformat().replace("+00:00", "Z")
