@@ -1,0 +1,134 @@
+"""Whether what a Site names exists (stations, devices, contacts, models, networks, quantities), and no id twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from devices.quantities import QUANTITIES
+from devices.registry import load_catalog, load_uplinks
+from devices.site import Gateway, Problem, Rule, Site, Source
+
+
+def check_references(site: Site) -> list[Problem]:
+    """Return every reference of `site` that leads nowhere and every id or address that stands twice."""
+    return [*_repeats(site), *_devices(site), *_gateways(site), *_homes(site), *_rules(site), *_routes(site)]
+
+
+def _repeats(site: Site) -> Iterator[Problem]:
+    groups: tuple[tuple[str, Sequence[str]], ...] = (
+        ("station", [s.id for s in site.station]),
+        ("device", [d.id for d in site.device]),
+        ("gateway", [g.id for g in site.gateway]),
+        ("home", [h.id for h in site.home]),
+        ("contact", [c.id for c in site.contact]),
+        ("rule", [r.id for r in site.rule]),
+        ("route", [r.id for r in site.route]),
+    )
+    for table, ids in groups:
+        yield from _twice(ids, table=table, key="id")
+    yield from _twice([d.address.lower() for d in site.device], table="device", key="address")
+    devices = {d.id for d in site.device}
+    for index, gateway in enumerate(site.gateway):
+        if gateway.id in devices:
+            yield Problem(key=f"gateway[{index}].id", message=f"{gateway.id!r} is also the id of a device")
+
+
+def _twice(names: Sequence[str], *, table: str, key: str) -> Iterator[Problem]:
+    counts = Counter(name for name in names if name)
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if counts[name] > 1 and name in seen:
+            yield Problem(key=f"{table}[{index}].{key}", message=f"{name!r} stands twice; it must be unique")
+        seen.add(name)
+
+
+def _unknown(name: str, known: Collection[str], *, what: str, key: str) -> Iterator[Problem]:
+    if name and name not in known:
+        some = ", ".join(sorted(known)[:12]) or "none is defined"
+        yield Problem(key=key, message=f"{what} {name!r} does not exist; there is: {some}")
+
+
+def _each(names: Iterable[str], known: Collection[str], *, what: str, key: str) -> Iterator[Problem]:
+    for name in names:
+        yield from _unknown(name, known, what=what, key=key)
+
+
+def _devices(site: Site) -> Iterator[Problem]:
+    catalog, stations, devices = load_catalog(), site.stations_by_id(), site.devices_by_id()
+    for index, device in enumerate(site.device):
+        at = f"device[{index}]"
+        yield from _unknown(device.model, catalog, what="model", key=f"{at}.model")
+        yield from _unknown(device.station, stations, what="station", key=f"{at}.station")
+        yield from _unknown(device.temperature_from, devices, what="device", key=f"{at}.temperature_from")
+        yield from _each(device.quantities, QUANTITIES, what="quantity", key=f"{at}.quantities")
+        spec = catalog.get(device.model)
+        if spec is not None and spec.transport == "lorawan" and not device.address:
+            yield Problem(key=f"{at}.address", message="a LoRaWAN device needs its DevEUI as address")
+
+
+def _gateways(site: Site) -> Iterator[Problem]:
+    stations = site.stations_by_id()
+    for index, gateway in enumerate(site.gateway):
+        yield from _unknown(gateway.station, stations, what="station", key=f"gateway[{index}].station")
+        yield from _sources(gateway, site, at=f"gateway[{index}]")
+
+
+def _sources(gateway: Gateway, site: Site, *, at: str) -> Iterator[Problem]:
+    for number, source in enumerate(gateway.source):
+        key = f"{at}.source[{number}]"
+        yield from _serial(source, site, key=key) if source.kind == "serial" else _mqtt(source, key=key)
+
+
+def _serial(source: Source, site: Site, *, key: str) -> Iterator[Problem]:
+    devices = site.devices_by_id()
+    if not source.port:
+        yield Problem(key=f"{key}.port", message="a serial source needs its port, such as /dev/serial/by-id/...")
+    if not source.device:
+        yield Problem(key=f"{key}.device", message="a serial source needs the device on its line")
+    yield from _unknown(source.device, devices, what="device", key=f"{key}.device")
+    device = devices.get(source.device)
+    spec = load_catalog().get(device.model) if device is not None else None
+    if spec is not None and spec.serial is None:
+        yield Problem(key=f"{key}.device", message=f"model {spec.model!r} does not speak on a serial line")
+
+
+def _mqtt(source: Source, *, key: str) -> Iterator[Problem]:
+    if not source.uplink:
+        yield Problem(key=f"{key}.uplink", message="an mqtt source needs its uplink (name of a network envelope)")
+    yield from _unknown(source.uplink, load_uplinks(), what="uplink", key=f"{key}.uplink")
+
+
+def _homes(site: Site) -> Iterator[Problem]:
+    stations, devices = site.stations_by_id(), site.devices_by_id()
+    for index, home in enumerate(site.home):
+        yield from _unknown(home.station, stations, what="station", key=f"home[{index}].station")
+        yield from _each(home.devices, devices, what="device", key=f"home[{index}].devices")
+
+
+def _rules(site: Site) -> Iterator[Problem]:
+    subjects = {*site.devices_by_id(), *(gateway.id for gateway in site.gateway)}
+    homes = {home.id for home in site.home}
+    for index, rule in enumerate(site.rule):
+        at = f"rule[{index}]"
+        yield from _each(rule.station, site.stations_by_id(), what="station", key=f"{at}.station")
+        yield from _each(rule.device, subjects, what="device", key=f"{at}.device")
+        yield from _each(rule.home, homes, what="home", key=f"{at}.home")
+        yield from _unknown(rule.quantity, QUANTITIES, what="quantity", key=f"{at}.quantity")
+    for index, check in enumerate(site.check):
+        yield from _each(check.quantity, QUANTITIES, what="quantity", key=f"check[{index}].quantity")
+        yield from _each(check.device, subjects, what="device", key=f"check[{index}].device")
+
+
+def _routes(site: Site) -> Iterator[Problem]:
+    contacts, rules = {contact.id for contact in site.contact}, _rule_ids(site.rule)
+    for index, route in enumerate(site.route):
+        at = f"route[{index}]"
+        yield from _each(route.contacts, contacts, what="contact", key=f"{at}.contacts")
+        yield from _each(route.station, site.stations_by_id(), what="station", key=f"{at}.station")
+        yield from _each(route.rule, rules, what="rule", key=f"{at}.rule")
+
+
+def _rule_ids(rules: Sequence[Rule]) -> set[str]:
+    """Rules that stand in the file, and those that always run: nobody may forget silence."""
+    return {rule.id for rule in rules} | {"device-silent", "ingest-silent"}
