@@ -46,10 +46,8 @@ def key_lines(text: str) -> dict[Path, int]:
         header = _HEADER.match(line)
         if header is not None and "=" not in header[2]:
             names = _names(header[2])
-            if header[1] == "[[":
-                table = scan.array_item((*scan.inside(names[:-1]), names[-1]))
-            else:
-                table = scan.inside(names)
+            is_item = header[1] == "[["
+            table = scan.array_item((*scan.inside(names[:-1]), names[-1])) if is_item else scan.inside(names)
             scan.lines.setdefault(table, number)
             continue
         key = _KEY.match(line)
