@@ -109,6 +109,7 @@ class Subscriber:
         self._sent = 0
         self._answered = 0  # written by paho's thread only
         self._stop = Event()
+        self._again = Event()
         self._thread: Thread | None = None
         self.health = LinkHealth()
 
@@ -199,9 +200,10 @@ class Subscriber:
                 self._client = None
 
     def _watch(self) -> None:
-        """Return when we are to stop, or when the broker has been away long enough to ask again what it speaks."""
+        """Return when we are to stop, must begin anew, or the broker has been away so long that it may have changed."""
         lost_since_s = time.monotonic()
-        while not self._stop.wait(_POLL_S):
+        self._again.clear()
+        while not self._stop.wait(_POLL_S) and not self._again.is_set():
             if self._is_connected:
                 lost_since_s = self.health.last_seen_s = time.monotonic()
             elif time.monotonic() - lost_since_s > _LOST_PATIENCE_S:
@@ -289,7 +291,7 @@ class Subscriber:
         with self._lock:
             self._generation += 1
 
-    def _on_message(self, client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         try:
             token = AckToken(mid=message.mid, qos=message.qos, generation=self._generation)
             self._queue.put_nowait(
@@ -303,7 +305,7 @@ class Subscriber:
         except Full:
             self.health.overflowed += 1
             if message.qos > 0:
-                client.disconnect()  # not acknowledged: the broker sends it again after the reconnect
+                self._again.set()  # not acknowledged: the broker sends it again after a reconnect
         except Exception:  # noqa: BLE001
             self._fault("on_message")
 
@@ -314,7 +316,7 @@ class Subscriber:
 
     def _fault(self, where: str) -> None:
         self.health.faults += 1
-        log.exception("link_callback_failed", extra={"client_id": self._options.client_id, "where": where})
+        log.error("link_callback_failed", extra={"client_id": self._options.client_id, "where": where}, exc_info=True)
 
 
 class Publisher(Subscriber):
