@@ -15,6 +15,8 @@ Range = tuple[int, int]
 """First and last row, both inclusive."""
 Ranges = tuple[Range, ...]
 """Sorted, disjoint and not touching each other."""
+Heard = tuple[Ranges, int]
+"""Rows of one spool, and its floor."""
 
 MAX_AHEAD_RANGES = 1024
 MAX_GAP_RANGES = 1024
@@ -103,7 +105,7 @@ def stated_floor(message: ReceiptRows) -> int:
     return max(0, min(message.floor, lowest))
 
 
-def merge(messages: Sequence[ReceiptRows]) -> dict[tuple[str, str], tuple[Ranges, int]]:
+def merge(messages: Sequence[ReceiptRows]) -> dict[tuple[str, str], Heard]:
     """Return rows and floor of all messages by (publisher, epoch); messages without an epoch have no spool."""
     rows: dict[tuple[str, str], list[int]] = {}
     floors: dict[tuple[str, str], int] = {}

@@ -1,0 +1,353 @@
+"""The one writer of `journal.db` (seam 3): one transaction a batch.
+
+Readings, latest values, events, quarantine, rule state, receipts, counters and heartbeat are committed together or
+not at all. What a commit returns may be told to the world (acknowledged, receipted); nothing else may.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from devices.model import QuarantineRow
+from ingest.journal_faults import JournalDamagedError, fault_of
+from ingest.journal_open import Opened, open_file
+from ingest.journal_schema import connect_writer
+from ingest.journal_tables import (
+    SpoolKey,
+    add_counters,
+    forget_ledger,
+    write_events,
+    write_ledger,
+    write_observations,
+    write_quarantine,
+    write_state,
+)
+from ingest.pipeline import Outcome
+from ingest.receipts import Heard, Ledger, Range, ReceiptRows, count_rows, merge, record, subtract
+
+MAX_SPOOLS = 4_096
+_NS_PER_US = 1_000
+_REASON_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalBatch:
+    """All that one step of ingest has to make durable.
+
+    `quarantine` are the rows of packs that did not decode; those of `outcome` are added. `batch_id` names the batch:
+    the same name twice in a row is written once, also when the first try ended in an error after it was durable.
+    `counts` are added to the counters.
+    """
+
+    outcome: Outcome
+    receipts: tuple[ReceiptRows, ...] = ()
+    quarantine: tuple[QuarantineRow, ...] = ()
+    now_ns: int
+    batch_id: str = ""
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def all_quarantine(self) -> tuple[QuarantineRow, ...]:
+        """Return every row for the quarantine."""
+        return (*self.quarantine, *self.outcome.quarantine, *self.outcome.conflicts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitResult:
+    """What is durable now. `receipts` are the ledgers of the spools the batch spoke of."""
+
+    commit_no: int
+    event_no: int
+    receipts: Mapping[SpoolKey, Ledger]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Known:
+    """What the writer remembers of the file. Changes only after a commit; `ledgers`: longest unheard first."""
+
+    commit_no: int
+    event_no: int
+    batch_id: str
+    series: dict[tuple[str, str], int]
+    ledgers: dict[SpoolKey, Ledger]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """What a transaction changes in `_Known` once it is committed."""
+
+    commit_no: int
+    event_no: int
+    batch_id: str
+    new_series: Mapping[tuple[str, str], int]
+    ledgers: Mapping[SpoolKey, Ledger]
+    forgotten: tuple[SpoolKey, ...]
+
+
+class JournalWriter:
+    """Writes the journal. One object a file, used by one thread at a time; made by `JournalWriter.open`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Take over a sound, open file."""
+        self._path = path
+        self._connection = connection
+        self._file = file_identity(path)
+        self._must_reopen = False
+        self._known = _read_known(connection)
+
+    @classmethod
+    def open(cls, path: Path, *, now_ns: int) -> JournalWriter:
+        """Open or create the journal at `path`; a damaged file is set aside and reported in quarantine and counters.
+
+        Raises StorageError when the disk does not let us, PermanentError when a newer Satomori wrote the file.
+        """
+        opened = open_file(path, now_ns=now_ns)
+        try:
+            writer = cls(path, opened.connection)
+            writer._note_start(opened, now_ns=now_ns)
+        except BaseException as error:
+            opened.connection.close()
+            fault = fault_of(error, path) if isinstance(error, sqlite3.Error) else None
+            raise (fault or error) from error
+        return writer
+
+    def close(self) -> None:
+        """Mark the file as cleanly closed and close it."""
+        with closing(self._connection), suppress(sqlite3.Error):
+            self._connection.execute("UPDATE pulse SET is_open = 0")
+
+    def abandon(self) -> None:
+        """Close without the mark of a clean end: what is left to do with a damaged or vanished file."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    @property
+    def ledgers(self) -> Mapping[SpoolKey, Ledger]:
+        """What is committed of every known spool."""
+        return MappingProxyType(self._known.ledgers)
+
+    def read_snapshot(self) -> dict[str, bytes]:
+        """Return the pipeline's state as of the last commit.
+
+        Raises StorageError or JournalDamagedError when it cannot be read.
+        """
+        with self._faults():
+            return dict(self._connection.execute("SELECT key, value FROM state"))
+
+    def commit(self, batch: JournalBatch) -> CommitResult:
+        """Make the batch durable and return what may be told.
+
+        Raises StorageError (nothing is written: commit the same batch again later) or JournalDamagedError (open the
+        journal anew and process the messages again).
+        """
+        self._check_file()
+        if self._must_reopen:
+            self._reopen()
+        spools = merge(batch.receipts)
+        if not batch.batch_id or batch.batch_id != self._known.batch_id:
+            with self._transaction() as connection:
+                draft = self._write(connection, batch, spools)
+            self._take_over(draft)
+        return CommitResult(
+            commit_no=self._known.commit_no,
+            event_no=self._known.event_no,
+            receipts={key: self._known.ledgers[key] for key in spools},
+        )
+
+    def _write(self, connection: sqlite3.Connection, batch: JournalBatch, spools: Mapping[SpoolKey, Heard]) -> _Draft:
+        outcome, quarantine = batch.outcome, batch.all_quarantine()
+        is_news = bool(len(outcome.observations.series) or outcome.events or quarantine)
+        commit_no = self._known.commit_no + is_news
+        new_series, series_ids = _number_series(connection, self._known.series, outcome)
+        write_observations(connection, outcome.observations, series_ids=series_ids, commit_no=commit_no)
+        event_no = write_events(connection, outcome.events, commit_no=commit_no, event_no=self._known.event_no)
+        write_quarantine(connection, quarantine)
+        write_state(connection, outcome.changed_state)
+        ledgers = {key: self._advance(key, heard) for key, heard in spools.items()}
+        gap_rows = self._write_ledgers(connection, ledgers, now_ns=batch.now_ns)
+        forgotten = self._forget(connection, ledgers)
+        add_counters(connection, _counts(batch, quarantine, gap_rows=gap_rows))
+        connection.execute("UPDATE pulse SET heartbeat_ns = ?, batch_id = ?", (batch.now_ns, batch.batch_id))
+        if is_news:
+            connection.execute("UPDATE pulse SET commit_no = ?, event_no = ?", (commit_no, event_no))
+        return _Draft(
+            commit_no=commit_no, event_no=event_no, batch_id=batch.batch_id, new_series=new_series, ledgers=ledgers,
+            forgotten=forgotten,
+        )  # fmt: skip
+
+    def _take_over(self, draft: _Draft) -> None:
+        known = self._known
+        known.commit_no, known.event_no, known.batch_id = draft.commit_no, draft.event_no, draft.batch_id
+        known.series.update(draft.new_series)
+        for key in draft.forgotten:
+            del known.ledgers[key]
+        for key, ledger in draft.ledgers.items():
+            known.ledgers.pop(key, None)  # to the end: this spool was heard last
+            known.ledgers[key] = ledger
+
+    def _advance(self, key: SpoolKey, heard: Heard) -> Ledger:
+        rows, floor = heard
+        return record(self._known.ledgers.get(key, Ledger()), rows=rows, floor=floor)
+
+    def _write_ledgers(self, connection: sqlite3.Connection, ledgers: Mapping[SpoolKey, Ledger], *, now_ns: int) -> int:
+        """Write the ledgers; return how many rows are newly known to be lost."""
+        gap_rows = 0
+        for key, after in ledgers.items():
+            before = self._known.ledgers.get(key, Ledger())
+            write_ledger(connection, key, (before, after), now_ns=now_ns)
+            gap_rows += count_rows(subtract(after.gaps, before.gaps))
+        return gap_rows
+
+    def _forget(self, connection: sqlite3.Connection, ledgers: Mapping[SpoolKey, Ledger]) -> tuple[SpoolKey, ...]:
+        """Drop the spools unheard for longest when there are too many; such a spool is simply asked for all again."""
+        too_many = len(self._known.ledgers.keys() | ledgers.keys()) - MAX_SPOOLS
+        forgotten = tuple(islice((key for key in self._known.ledgers if key not in ledgers), max(0, too_many)))
+        for key in forgotten:
+            forget_ledger(connection, key)
+        return forgotten
+
+    def _note_start(self, opened: Opened, *, now_ns: int) -> None:
+        """Mark the file as open, count the start, report a damaged file.
+
+        Numbers go on above the clock's microseconds: when a backup was restored or a file begun anew, the cursor that
+        alerts kept elsewhere must not lie beyond the numbers that are given from now on.
+        """
+        known = self._known
+        floor = now_ns // _NS_PER_US
+        known.commit_no, known.event_no = max(known.commit_no, floor), max(known.event_no, floor)
+        with self._transaction() as connection:
+            connection.execute("UPDATE pulse SET is_open = 1, started_ns = ?, heartbeat_ns = ?", (now_ns, now_ns))
+            add_counters(connection, {"starts": 1, "unclean_starts": int(opened.was_unclean)})
+            if opened.set_aside is not None:
+                known.commit_no += 1
+                write_quarantine(connection, [_damage_row(opened.set_aside, damage=opened.damage, now_ns=now_ns)])
+                add_counters(connection, {"journal_damaged": 1, "quarantined": 1, "quarantined.journal_damaged": 1})
+                connection.execute("UPDATE pulse SET commit_no = ?", (known.commit_no,))
+
+    def _check_file(self) -> None:
+        """Raise when the name no longer leads to the open file: what is written there, nobody would ever read."""
+        try:
+            is_same = file_identity(self._path) == self._file
+        except OSError as error:
+            raise JournalDamagedError(f"journal {self._path} is gone: {error.strerror}") from error
+        if not is_same:
+            raise JournalDamagedError(f"journal {self._path} was replaced by another file")
+
+    def _reopen(self) -> None:
+        self.abandon()
+        with self._faults():
+            self._connection = connect_writer(self._path)
+            numbers = self._known.commit_no, self._known.event_no
+            self._known = _read_known(self._connection)
+        self._known.commit_no = max(self._known.commit_no, numbers[0])
+        self._known.event_no = max(self._known.event_no, numbers[1])
+        self._must_reopen = False
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._faults():
+            # IMMEDIATE: a deferred transaction that turns into a writing one fails at once, whatever the busy timeout
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            # a full or busy disk leaves the connection good; after an I/O error the file may have come back as another
+            name = getattr(error, "sqlite_errorname", "")
+            self._must_reopen = self._must_reopen or not name.startswith(("SQLITE_FULL", "SQLITE_BUSY"))
+            raise (fault_of(error, self._path) or error) from error
+
+
+def file_identity(path: Path) -> tuple[int, int]:
+    """Return device and inode of the file that bears the name now."""
+    found = os.stat(path)  # noqa: PTH116 - once a commit, and pathlib costs twice as much
+    return found.st_dev, found.st_ino
+
+
+def _read_known(connection: sqlite3.Connection) -> _Known:
+    commit_no, event_no, batch_id = connection.execute("SELECT commit_no, event_no, batch_id FROM pulse").fetchone()
+    gaps: dict[SpoolKey, list[Range]] = {}
+    for publisher, epoch, first, last in connection.execute(
+        "SELECT publisher, epoch, first_row, last_row FROM gaps ORDER BY first_row"
+    ):
+        gaps.setdefault((publisher, epoch), []).append((first, last))
+    ledgers = {
+        (publisher, epoch): Ledger(
+            watermark=watermark,
+            ahead=tuple((first, last) for first, last in json.loads(ahead)),
+            gaps=tuple(gaps.get((publisher, epoch), ())),
+        )
+        for publisher, epoch, watermark, ahead in connection.execute(
+            "SELECT publisher, epoch, watermark, ahead FROM receipts ORDER BY heard_ns"
+        )
+    }
+    series = {
+        (device_id, quantity): series_id
+        for series_id, device_id, quantity in connection.execute("SELECT series_id, device_id, quantity FROM series")
+    }
+    return _Known(commit_no=commit_no, event_no=event_no, batch_id=batch_id, series=series, ledgers=ledgers)
+
+
+def _number_series(
+    connection: sqlite3.Connection, known: Mapping[tuple[str, str], int], outcome: Outcome
+) -> tuple[dict[tuple[str, str], int], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Return the series that are new to the journal, and the journal's number of each row's series, (N,) int64.
+
+    The pipeline numbers series as it meets them; the journal keeps its own numbers, so neither depends on the other.
+    """
+    new: dict[tuple[str, str], int] = {}
+    indexes, places = np.unique(outcome.observations.series, return_inverse=True)
+    numbers = np.empty(len(indexes), dtype=np.int64)
+    for place, index in enumerate(indexes.tolist()):
+        key = outcome.series.key(index)
+        number = known.get(key)
+        if number is None:
+            cursor = connection.execute("INSERT INTO series (device_id, quantity) VALUES (?, ?)", key)
+            number = new[key] = int(cursor.lastrowid or 0)
+        numbers[place] = number
+    return new, numbers[places]
+
+
+def _counts(batch: JournalBatch, quarantine: tuple[QuarantineRow, ...], *, gap_rows: int) -> Counter[str]:
+    outcome = batch.outcome
+    counts = Counter(batch.counts)
+    counts["observations"] += len(outcome.observations.series)
+    counts["duplicates"] += outcome.duplicates
+    counts["conflicts"] += len(outcome.conflicts)
+    counts["events"] += len(outcome.events)
+    counts["quarantined"] += len(quarantine)
+    counts["gap_rows"] += gap_rows
+    for row in quarantine:
+        counts[f"quarantined.{row.reason[:_REASON_CHARS]}"] += 1
+    return counts
+
+
+def _damage_row(set_aside: Path, *, damage: str, now_ns: int) -> QuarantineRow:
+    return QuarantineRow(
+        publisher="",
+        device_id="",
+        reason="journal_damaged",
+        detail=f"journal set aside as {set_aside.name}: {damage}",
+        raw=b"",
+        received_ns=now_ns,
+    )

@@ -1,0 +1,158 @@
+"""Opens the journal for its writer, whatever state the file is in.
+
+After an unclean stop the file is checked. One that is damaged is set aside under a name with the time, never deleted,
+and a new one is begun with what can still be read of the old (see `ingest.journal_salvage`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from devices.model import PermanentError
+from ingest.journal_faults import JournalDamagedError, StorageError, fault_of
+from ingest.journal_salvage import salvage
+from ingest.journal_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, connect_writer
+
+log = logging.getLogger(__name__)
+
+CHECK_LIMIT_S = 5.0
+_CHECK_STEP = 20_000
+_SIDE_FILES = ("-wal", "-shm")
+_TABLES_WANTED = sum(statement.startswith("CREATE TABLE") for statement in SCHEMA)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An open journal. `set_aside` is the damaged file that stood in its place and `damage` what was wrong with it."""
+
+    connection: sqlite3.Connection
+    was_unclean: bool = False
+    set_aside: Path | None = None
+    damage: str = ""
+
+
+def open_file(path: Path, *, now_ns: int) -> Opened:
+    """Return the journal at `path`, sound and with all tables; a new one when there is none or it is damaged.
+
+    Raises StorageError when the disk does not let us, PermanentError when a newer Satomori wrote the file.
+    """
+    try:
+        return _open_sound(path)
+    except JournalDamagedError as error:
+        return _begin_anew(path, damage=str(error), now_ns=now_ns)
+    except sqlite3.Error as error:
+        fault = fault_of(error, path)
+        if isinstance(fault, JournalDamagedError):
+            return _begin_anew(path, damage=str(fault), now_ns=now_ns)
+        raise (fault or error) from error
+
+
+def _open_sound(path: Path) -> Opened:
+    is_new = not path.exists() or path.stat().st_size == 0
+    if is_new and any(side_file.stat().st_size for side_file in _side_files(path)):
+        # SQLite would delete the log: it may be all that is left
+        raise JournalDamagedError(f"journal {path} is empty or gone but its write-ahead log is there")
+    connection = connect_writer(path)
+    try:
+        if is_new:
+            _create_tables(connection, path)
+            return Opened(connection=connection)
+        _check_identity(connection, path)
+        was_unclean = bool(connection.execute("SELECT is_open FROM pulse").fetchone()[0])
+        if was_unclean:
+            _check_pages(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return Opened(connection=connection, was_unclean=was_unclean)
+
+
+def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in SCHEMA:
+        connection.execute(statement)
+    connection.execute("COMMIT")
+    _sync_folder(path.parent)
+
+
+def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute(
+        "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchone()[0]
+    if application == APPLICATION_ID and version > SCHEMA_VERSION:
+        raise PermanentError(
+            f"journal {path} has schema {version}; this Satomori knows up to {SCHEMA_VERSION}: install the newer one"
+        )
+    if application != APPLICATION_ID or version != SCHEMA_VERSION or tables < _TABLES_WANTED:
+        raise JournalDamagedError(f"journal {path} is not a whole journal: {tables} of {_TABLES_WANTED} tables")
+    if connection.execute("SELECT count(*) FROM pulse").fetchone()[0] != 1:
+        raise JournalDamagedError(f"journal {path} has no pulse row")
+
+
+def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    """Look through the pages for at most CHECK_LIMIT_S: a town must not stay blind because its history is long."""
+    deadline_s = time.monotonic() + CHECK_LIMIT_S
+    connection.set_progress_handler(lambda: time.monotonic() > deadline_s, _CHECK_STEP)
+    try:
+        answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+            raise
+        log.warning("journal_check_unfinished", extra={"limit_s": CHECK_LIMIT_S})
+        return
+    finally:
+        connection.set_progress_handler(None, 0)
+    if answer != "ok":
+        raise JournalDamagedError(f"journal {path}: {answer}")
+
+
+def _begin_anew(path: Path, *, damage: str, now_ns: int) -> Opened:
+    try:
+        set_aside = _set_aside(path, now_ns=now_ns)
+    except OSError as error:
+        raise StorageError(f"damaged journal {path} cannot be set aside: {error.strerror}") from error
+    log.error("journal_damaged", extra={"set_aside": set_aside.name})
+    try:
+        opened = _open_sound(path)
+        salvage(set_aside, opened.connection)
+    except sqlite3.Error as error:
+        raise (fault_of(error, path) or error) from error
+    return Opened(connection=opened.connection, was_unclean=True, set_aside=set_aside, damage=damage)
+
+
+def _set_aside(path: Path, *, now_ns: int) -> Path:
+    """Rename the file and its side files, the main file first: a log without its file is still known for what it is."""
+    stamp = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
+    base = path.with_name(f"{path.name}.damaged-{stamp}")
+    target, number = base, 1
+    while target.exists() or _side_files(target):
+        number += 1
+        target = base.with_name(f"{base.name}-{number}")
+    side_files = _side_files(path)
+    if path.exists():
+        path.rename(target)
+    for side_file in side_files:
+        side_file.rename(target.with_name(target.name + side_file.name.removeprefix(path.name)))
+    _sync_folder(path.parent)
+    return target
+
+
+def _side_files(path: Path) -> list[Path]:
+    return [side for suffix in _SIDE_FILES if (side := path.with_name(path.name + suffix)).exists()]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make new names in the folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,79 @@
+"""Takes over what can still be read of a damaged journal: history and the event log, in a limited time.
+
+Not taken over: rule state and receipts. With them the new journal would claim readings it may not have; without them
+the gateways send their last 24 hours again, and identity makes that harmless. The rest stays in the damaged file.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ingest.journal_schema import connect_reader
+
+log = logging.getLogger(__name__)
+
+LIMIT_S = 5.0
+_CHUNK_ROWS = 5_000
+_TABLES = (
+    # a reader must be able to trust every row that is here
+    ("event_log", "WHERE state IN ('raised', 'cleared', 'withdrawn') AND severity BETWEEN 0 AND 3"),
+    ("counters", "WHERE typeof(value) = 'integer'"),
+    ("gaps", ""),
+    ("quarantine", ""),
+)
+_BY_SERIES = ("latest", "observations")
+_NUMBERS = "UPDATE pulse SET commit_no = max(commit_no, ?), event_no = max(event_no, ?)"
+
+
+def salvage(damaged: Path, connection: sqlite3.Connection) -> None:
+    """Copy what is readable in `damaged` into the new journal, for at most LIMIT_S seconds.
+
+    Never raises sqlite3.Error: a fault of the damaged file ends its own table, one of the new file ends the salvage.
+    """
+    try:
+        with closing(connect_reader(damaged)) as source:
+            _salvage(source, connection)
+    except sqlite3.Error as error:
+        log.warning("journal_salvage_stopped", extra={"error": getattr(error, "sqlite_errorname", "")})
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _salvage(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
+    deadline_s = time.monotonic() + LIMIT_S
+    for table, sound in _TABLES:
+        _copy(table, _rows(source, f"SELECT * FROM {table} {sound}", deadline_s=deadline_s), connection)  # noqa: S608
+    series = [row for rows in _rows(source, "SELECT * FROM series", deadline_s=deadline_s) for row in rows]
+    _copy("series", iter([series]), connection)
+    for table in _BY_SERIES:
+        # series by series, so that one bad page ends one series only and no row stays without its series
+        for series_id, *_ in series:
+            sql = f"SELECT * FROM {table} WHERE series_id = {int(series_id)}"  # noqa: S608 - a number
+            _copy(table, _rows(source, sql, deadline_s=deadline_s), connection)
+    for row in _rows(source, "SELECT commit_no, event_no FROM pulse", deadline_s=deadline_s):
+        connection.executemany(_NUMBERS, row)
+
+
+def _rows(source: sqlite3.Connection, sql: str, *, deadline_s: float) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows in chunks until the end, the first unreadable page or the deadline."""
+    try:
+        cursor = source.execute(sql)
+        while time.monotonic() < deadline_s and (rows := cursor.fetchmany(_CHUNK_ROWS)):
+            yield rows
+    except sqlite3.DatabaseError as error:
+        log.warning("journal_salvage_incomplete", extra={"error": getattr(error, "sqlite_errorname", "")})
+
+
+def _copy(table: str, chunks: Iterator[list[tuple[Any, ...]]], connection: sqlite3.Connection) -> None:
+    for rows in chunks:
+        if rows:
+            places = ", ".join("?" * len(rows[0]))
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)  # noqa: S608 - our names
+            connection.execute("COMMIT")
