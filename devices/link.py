@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -137,7 +138,7 @@ class Subscriber:
             self._thread = None
 
     def take(self, *, timeout_s: float, most: int) -> list[Message]:
-        """Return the messages that are there, at most `most`; wait up to `timeout_s` for the first. Empty: none came."""
+        """Return at most `most` of the messages there are; waits up to `timeout_s` for the first, empty if none."""
         found: list[Message] = []
         try:
             found.append(self._queue.get(timeout=timeout_s))
@@ -316,7 +317,11 @@ class Subscriber:
 
     def _fault(self, where: str) -> None:
         self.health.faults += 1
-        log.error("link_callback_failed", extra={"client_id": self._options.client_id, "where": where}, exc_info=True)
+        log.error(
+            "link_callback_failed",
+            extra={"client_id": self._options.client_id, "where": where},
+            exc_info=sys.exc_info(),
+        )
 
 
 class Publisher(Subscriber):
