@@ -1,0 +1,146 @@
+"""What goes over the live stream: looks at both stores, encodes what is new once.
+
+Ids: only the last message of a chunk carries one, so a client that loses the connection in the middle of a chunk gets
+the whole chunk again. Every reading that changed a newest value is a `reading` message; of several readings of one
+series between two looks only the newest is sent. `health` carries the town's clock, the state of the system, and the
+cards of the stations that changed (to a new client: all).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from api.cards import station_out
+from api.render import event_out, latest_out
+from api.schemas import HealthOut, StationOut
+from api.sources import Sources
+from api.stream import Chunk, Place
+from api.wire import message
+from ingest.journal_read import EventRow, LatestRow
+
+CARDS_EVERY_S = 1.0
+HEALTH_EVERY_S = 5.0
+MOST_EVENTS = 1_000
+END_OF_TIME_NS = 2**63 - 1
+
+
+class HealthMessage(HealthOut):
+    """`/health` with the cards that changed."""
+
+    stations: list[StationOut]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """What has been sent to everybody so far."""
+
+    place: Place
+    event_no: int = 0
+    latest: dict[tuple[str, str], LatestRow] = field(default_factory=dict)
+    cards: dict[str, StationOut] = field(default_factory=dict)
+    serial: int = 0
+    cards_s: float = float("-inf")
+    health_s: float = float("-inf")
+
+
+class Feed:
+    """Turns changes of the journal and the alerts into chunks. Used by one thread at a time.
+
+    `monotonic_s` gives the machine's own time; how often things are sent is never sped up. All reading comes before
+    any remembering, so a look that fails half-way is simply taken again.
+    """
+
+    def __init__(self, sources: Sources, monotonic_s: Callable[[], float]) -> None:
+        self._sources = sources
+        self._monotonic_s = monotonic_s
+        self._seen: _Seen | None = None
+
+    def poll(self) -> Chunk | None:
+        """Return what is new since the last call, None when nothing is and no health message is due."""
+        seen = self._begun()
+        now_s = self._monotonic_s()
+        place = self._sources.place()
+        has_news = place != seen.place
+        if not has_news and now_s - seen.cards_s < CARDS_EVERY_S:
+            return None
+        events: list[EventRow] = []
+        body = b""
+        if has_news:
+            before = _not_ahead(seen.place, of=place)
+            events = self._events_after(seen.event_no if before.commit_no else 0)
+            body = self._messages(self._take_latest(seen, after_commit_no=before.commit_no), events, before.change_no)
+        cards = self._changed_cards(seen)
+        seen.cards_s = now_s
+        if not body and not cards and now_s - seen.health_s < HEALTH_EVERY_S:
+            return None
+        health = self._health(seen, place, cards.values())
+        seen.health_s = now_s
+        seen.place = place
+        seen.event_no = events[-1].event_no if events else seen.event_no
+        seen.cards |= cards
+        seen.serial += 1
+        return Chunk(serial=seen.serial, body=body + health)
+
+    def catch_up(self, place: Place | None) -> Chunk:
+        """Return all cards, and for a client that was here before what it missed.
+
+        A place ahead of ours belongs to another journal (restored, replaced): then everything is sent.
+        """
+        seen = self._begun()
+        body = b""
+        if place is not None and place != seen.place:
+            after = _not_ahead(place, of=seen.place)
+            rows = [row for row in seen.latest.values() if row.commit_no > after.commit_no]
+            recent = self._events_after(max(0, seen.event_no - MOST_EVENTS))
+            events = [row for row in recent if row.commit_no > after.commit_no and row.event_no <= seen.event_no]
+            body = self._messages(rows, events, after.change_no)
+        return Chunk(serial=seen.serial, body=body + self._health(seen, seen.place, seen.cards.values()))
+
+    def _begun(self) -> _Seen:
+        """Return what has been seen; at first the present, which a new client reads from the API."""
+        if self._seen is None:
+            seen = _Seen(place=self._sources.place())
+            self._take_latest(seen, after_commit_no=0)
+            newest = self._sources.journal.events(since_ns=0, until_ns=END_OF_TIME_NS, limit=MOST_EVENTS)
+            seen.event_no = max((row.event_no for row in newest), default=0)
+            seen.cards = self._changed_cards(seen)
+            self._seen = seen
+        return self._seen
+
+    def _take_latest(self, seen: _Seen, *, after_commit_no: int) -> list[LatestRow]:
+        rows = self._sources.journal.latest(after_commit_no=after_commit_no)
+        if after_commit_no == 0:
+            seen.latest.clear()
+        seen.latest.update(((row.device_id, row.quantity), row) for row in rows)
+        return rows
+
+    def _events_after(self, event_no: int) -> list[EventRow]:
+        found: list[EventRow] = []
+        while rows := self._sources.journal.events_after(found[-1].event_no if found else event_no, limit=MOST_EVENTS):
+            found += rows
+        return found
+
+    def _messages(self, rows: Iterable[LatestRow], events: Iterable[EventRow], change_no: int) -> bytes:
+        parts = [message("reading", latest_out(row).model_dump_json()) for row in rows]
+        parts += [message("event", event_out(row, self._sources.town).model_dump_json()) for row in events]
+        parts += [message("alert", alert.model_dump_json()) for alert in self._sources.notices.changed_after(change_no)]
+        return b"".join(parts)
+
+    def _changed_cards(self, seen: _Seen) -> dict[str, StationOut]:
+        picture = self._sources.picture(list(seen.latest.values()), self._sources.open_alerts())
+        cards = {station.id: station_out(picture, station) for station in self._sources.town.site.station}
+        return {key: card for key, card in cards.items() if seen.cards.get(key) != card}
+
+    def _health(self, seen: _Seen, place: Place, cards: Iterable[StationOut]) -> bytes:
+        health = self._sources.health(list(seen.latest.values()))
+        body = HealthMessage(**dict(health), stations=list(cards)).model_dump_json()
+        return message("health", body, place=place.as_text())
+
+
+def _not_ahead(place: Place, *, of: Place) -> Place:
+    """Return `place` with 0 for what is ahead of `of`: it counts in a file that is no longer there."""
+    return Place(
+        place.commit_no if place.commit_no <= of.commit_no else 0,
+        place.change_no if place.change_no <= of.change_no else 0,
+    )

@@ -1,0 +1,52 @@
+"""A small town with real files, an application over it, and the same behind a real server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from api.run import ApiOptions, open_listener, serve
+from tests.api.world import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    town = World(tmp_path)
+    town.beat()
+    yield town
+    town.close()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[TestClient]:
+    app = create_app(world.settings)
+    with TestClient(app, base_url="http://127.0.0.1:8080", client=("127.0.0.1", 50_000)) as found:
+        yield found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A running server; `url` has no slash at the end."""
+
+    url: str
+    port: int
+
+
+@pytest.fixture
+def server(world: World) -> Iterator[Server]:
+    options = ApiOptions(site=world.site, data_dir=world.folder, clock=world.clock, port=0)
+    listener = open_listener(options.host, options.port)
+    port = listener.getsockname()[1]
+    stop = threading.Event()
+    thread = threading.Thread(target=serve, args=(options, listener, stop), name="api-under-test")
+    thread.start()
+    yield Server(url=f"http://127.0.0.1:{port}", port=port)
+    stop.set()
+    thread.join(timeout=15)
+    assert not thread.is_alive(), "the server did not stop"
