@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sqlite3
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,15 +14,8 @@ from alerts.schema import ALERTS_SCHEMA, open_writer
 from api.sources import ApiSettings
 from devices.clock import Clock
 from devices.model import SECOND_NS, EventState, Severity
-from devices.site import (
-    Contact,
-    Device,
-    Gateway,
-    Home,
-    Site,
-    Station,
-    Town,
-)
+from devices.site import Site
+from devices.site_file import load_site
 from ingest.journal_schema import SCHEMA, connect_writer
 
 HOUR_NS = 3600 * SECOND_NS
@@ -31,25 +23,7 @@ HOUR_NS = 3600 * SECOND_NS
 
 def small_site() -> Site:
     """Give a site with one station of each domain, a gateway and a home."""
-    return Site(
-        version=1,
-        town=Town(id="sato", name="里山町", office_phone="000-000-0000"),
-        station=(
-            Station(id="road-17", name="国道17号 三俣", domain="snow", latitude=36.9, longitude=138.8, elevation_m=640.0),
-            Station(id="pass", name="峠の駐車場", domain="snow"),
-            Station(id="trap-east", name="東沢 箱わな", domain="wildlife"),
-            Station(id="home-07", name="見守り 07", domain="watch"),
-        ),
-        gateway=(Gateway(id="gw-01", name="役場の屋上", heartbeat_interval_s=60),),
-        device=(
-            Device(id="snow-17", name="積雪計 三俣", model="maxbotix_mb7374", station="road-17", mount_height_m=5.0, expected_interval_s=600),
-            Device(id="snow-pass", name="積雪計 峠", model="decentlab_dl_mbx", station="pass", mount_height_m=5.0, expected_interval_s=600),
-            Device(id="trap-1", name="わな1号", model="milesight_em300_mcs", station="trap-east", expected_interval_s=3600),
-            Device(id="motion-07", name="居間", model="aqara_rtcgq11lm", station="home-07", expected_interval_s=3600),
-        ),
-        home=(Home(id="h07", station="home-07", devices=("motion-07",)),),
-        contact=(Contact(id="road-office", name="道路係 当番", email="road@example.invalid"),),
-    )  # fmt: skip
+    return load_site(Path(__file__).with_name("town.toml"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +135,13 @@ class AlertsFile:
         self._connection.close()
 
 
-def an_alert(alert_id: str = "a" * 32, *, opened_ns: int, subject: str = "snow-17", severity: Severity = Severity.CRITICAL) -> Alert:  # fmt: skip
+def an_alert(
+    alert_id: str = "a" * 32,
+    *,
+    opened_ns: int,
+    subject: str = "snow-17",
+    severity: Severity = Severity.CRITICAL,
+) -> Alert:
     """Give a firing alert of deep snow at the road."""
     return Alert(
         alert_id=alert_id, case_no=f"2026-{alert_id[:4]}", rule_id="deep-snow", subject=subject, device_id="snow-17",
@@ -174,7 +154,7 @@ def an_alert(alert_id: str = "a" * 32, *, opened_ns: int, subject: str = "snow-1
 
 
 class World:
-    """A data folder with both files, and the settings of an application over it. Time is real unless `clock` is given."""
+    """A data folder with both files, and the settings of an application over it; real time unless `clock` is given."""
 
     def __init__(self, folder: Path, *, site: Site | None = None, clock: Clock | None = None) -> None:
         self.folder = folder
@@ -197,18 +177,14 @@ class World:
     def history(self, device_id: str, quantity: str, *, values: Iterable[float], step_s: int = 600) -> None:
         """Store `values` as a record that ends now, one every `step_s`."""
         all_values = list(values)
-        end_ns = self.now_ns()
+        start_ns = self.now_ns() - (len(all_values) - 1) * step_s * SECOND_NS
+        times_ns = [start_ns + i * step_s * SECOND_NS for i in range(len(all_values))]
         self.journal.readings(
-            Row(device_id=device_id, quantity=quantity, value=value, observed_ns=end_ns - (len(all_values) - 1 - i) * step_s * SECOND_NS)
-            for i, value in enumerate(all_values)
+            Row(device_id=device_id, quantity=quantity, value=value, observed_ns=observed_ns)
+            for value, observed_ns in zip(all_values, times_ns, strict=True)
             if not math.isnan(value)
-        )  # fmt: skip
+        )
 
     def close(self) -> None:
         self.journal.close()
         self.alerts.close()
-
-
-def monotonic_deadline(seconds: float) -> float:
-    """Give the monotonic time `seconds` from now."""
-    return time.monotonic() + seconds
