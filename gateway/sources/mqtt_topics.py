@@ -1,0 +1,86 @@
+"""A network's broker: messages go into the spool, and only then are acknowledged to the broker.
+
+The link bounds what is unacknowledged; while the disk refuses, the broker keeps the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
+
+from devices.link import AckToken, Message
+from devices.model import UplinkMessage
+from gateway.decode import MessageArrival
+from gateway.intake import Intake
+from gateway.sources.stamps import Stamps
+
+_WAIT_S = 0.2
+_BATCH = 200
+
+
+class Feed(Protocol):
+    """The part of `devices.link.Subscriber` that a source uses."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def take(self, *, timeout_s: float, most: int) -> list[Message]: ...
+    def acknowledge(self, tokens: Sequence[AckToken]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttOptions:
+    """One subscription of a gateway: `uplink` names the envelope of its messages."""
+
+    name: str
+    gateway_id: str
+    uplink: str
+
+
+class MqttSource:
+    """`run` serves the broker until it is told to stop; `step` is one round of it."""
+
+    def __init__(self, options: MqttOptions, feed: Feed, intake: Intake, *, now_ns: Callable[[], int]) -> None:
+        self._options = options
+        self._feed = feed
+        self._intake = intake
+        self._now_ns = now_ns
+        self._stamps = Stamps()
+
+    def run(self, stop: Event) -> None:
+        """Take messages until `stop` is set."""
+        self._feed.start()
+        try:
+            while not stop.is_set():
+                self.step(stop)
+        finally:
+            self._feed.stop()
+
+    def step(self, stop: Event) -> int:
+        """Take what is there, put it on disk, acknowledge it; return how many messages were acknowledged.
+
+        Without success on disk nothing is acknowledged: the broker brings the messages again.
+        """
+        messages = self._feed.take(timeout_s=_WAIT_S, most=_BATCH)
+        if not messages:
+            return 0
+        arrivals = [self._arrival(message) for message in messages]
+        prepared = self._intake.prepare(self._options.name, arrivals, now_s=time.monotonic())
+        if not self._intake.commit_until(prepared, stop):
+            return 0
+        self._feed.acknowledge([message.ack_token for message in messages])
+        return len(messages)
+
+    def _arrival(self, message: Message) -> MessageArrival:
+        return MessageArrival(
+            message=UplinkMessage(
+                gateway_id=self._options.gateway_id,
+                topic=message.topic,
+                payload=message.payload,
+                received_ns=self._stamps.stamp(self._now_ns()),
+                is_retained=message.is_retained,
+            ),
+            uplink=self._options.uplink,
+        )
