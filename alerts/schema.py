@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from devices.model import PermanentError
+
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5.0
 
@@ -39,6 +41,7 @@ ALERTS_SCHEMA: tuple[str, ...] = (
         subject TEXT NOT NULL, body TEXT NOT NULL, language TEXT NOT NULL, queued_ns INTEGER NOT NULL,
         state TEXT NOT NULL, attempts INTEGER NOT NULL, next_ns INTEGER NOT NULL, lease_until_ns INTEGER NOT NULL,
         accepted_ns INTEGER, provider_ref TEXT NOT NULL, error TEXT NOT NULL)""",
+    "CREATE INDEX episodes_by_alert ON episodes (alert_id)",
     "CREATE INDEX deliveries_by_alert ON deliveries (alert_id, step)",
     """CREATE INDEX deliveries_due ON deliveries (channel, contact_id, severity DESC, delivery_no)
         WHERE state IN ('queued', 'sending')""",
@@ -61,7 +64,7 @@ ORDERS_SCHEMA: tuple[str, ...] = (
 def open_writer(path: Path, schema: tuple[str, ...]) -> sqlite3.Connection:
     """Open `path` for its one writer and create the tables when the file is new; transactions are begun by hand.
 
-    Raises sqlite3.Error when it cannot be opened or is no database of this version.
+    Raises sqlite3.Error when it cannot be opened or is no database, PermanentError when another version wrote it.
     """
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
     try:
@@ -71,7 +74,7 @@ def open_writer(path: Path, schema: tuple[str, ...]) -> sqlite3.Connection:
         connection.execute("BEGIN IMMEDIATE")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, SCHEMA_VERSION):
-            raise sqlite3.DatabaseError(f"version {version}, this program writes {SCHEMA_VERSION}")
+            raise PermanentError(f"{path.name} has version {version}, this program reads version {SCHEMA_VERSION}")
         if version == 0:
             for statement in (*schema, f"PRAGMA user_version = {SCHEMA_VERSION}"):
                 connection.execute(statement)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alerts.model import Acknowledgement, Alert, Delivery
 from alerts.read_only import ReadOnlyFile
-from alerts.rows import ALERT_COLUMNS, DELIVERY_COLUMNS, alert_of, delivery_of
+from alerts.rows import SELECT_ALERT, SELECT_DELIVERY, alert_of, delivery_of
 
 ALERTS_FILE = "alerts.db"
 
@@ -29,15 +29,12 @@ class AlertsReader:
         """Return the alerts in any of `states` (`firing`, `acknowledged`, `resolved`; None = all), newest first."""
         wanted = ("firing", "acknowledged", "resolved") if states is None else tuple(states)
         marks = ", ".join("?" * len(wanted))
-        sql = (
-            f"SELECT {ALERT_COLUMNS} FROM alerts WHERE state IN ({marks})"  # noqa: S608 - question marks
-            " ORDER BY opened_ns DESC, case_no DESC LIMIT ?"
-        )
+        sql = f"{SELECT_ALERT} WHERE state IN ({marks}) ORDER BY opened_ns DESC, case_no DESC LIMIT ?"
         return [alert_of(row) for row in self._file.rows(sql, *wanted, limit)]
 
     def alert(self, alert_id: str) -> AlertRow | None:
         """Return one alert, None when there is none of that id."""
-        rows = self._file.rows(f"SELECT {ALERT_COLUMNS} FROM alerts WHERE alert_id = ?", alert_id)  # noqa: S608
+        rows = self._file.rows(SELECT_ALERT + " WHERE alert_id = ?", alert_id)
         return alert_of(rows[0]) if rows else None
 
     def alerts_after(self, change_no: int, *, limit: int = 1000) -> list[AlertRow]:
@@ -45,12 +42,12 @@ class AlertsReader:
 
         A new message about an alert, or word that one was accepted or failed, is a change of the alert too.
         """
-        sql = f"SELECT {ALERT_COLUMNS} FROM alerts WHERE change_no > ? ORDER BY change_no LIMIT ?"  # noqa: S608
+        sql = SELECT_ALERT + " WHERE change_no > ? ORDER BY change_no LIMIT ?"
         return [alert_of(row) for row in self._file.rows(sql, change_no, limit)]
 
     def deliveries(self, alert_id: str) -> list[DeliveryRow]:
         """Return all messages about an alert, in the order in which they were queued."""
-        sql = f"SELECT {DELIVERY_COLUMNS} FROM deliveries WHERE alert_id = ? ORDER BY delivery_no"  # noqa: S608
+        sql = SELECT_DELIVERY + " WHERE alert_id = ? ORDER BY delivery_no"
         return [delivery_of(row) for row in self._file.rows(sql, alert_id)]
 
     def acknowledgements(self, alert_id: str) -> list[Acknowledgement]:

@@ -1,0 +1,199 @@
+"""What a text may say about an alert: its kind of text and its typed fields. Pure.
+
+A watched person's alert gives nothing but the case number; nothing else can then slip into a text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+from alerts.model import Alert
+from alerts.routing import INGEST_SILENT
+from devices.model import SECOND_NS
+from devices.quantities import QUANTITIES
+from devices.site import Domain, Language, Site
+
+TextKind = Literal[
+    "snow_depth", "threshold", "trap_sprung", "contact", "device_silent", "watch_check", "watch_device",
+    "ingest_silent", "plain",
+]  # fmt: skip
+TEXT_KINDS: tuple[TextKind, ...] = get_args(TextKind)
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+DEFAULT_SILENT_RULE = "device-silent"
+"""Rule id of the silence rule that ingest adds when the site has none."""
+
+_UNIT_TEXTS: Mapping[str, str] = {"Cel": "℃", "1": "", "dB[mW]": "dBm", "By": "B"}
+_MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an alert belongs: station (id "" when none), domain, and the name of the thing it is about."""
+
+    station_id: str
+    station_name: str
+    domain: Domain
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What is told of an alert: when it was so and the value then. `is_late`: told later than what counts as news."""
+
+    alert: Alert
+    observed_ns: int
+    value: float
+    limit: float
+    is_late: bool = False
+
+
+class SiteIndex:
+    """The Site, looked up by id. Built once; holds no state."""
+
+    def __init__(self, site: Site) -> None:
+        """Index the site. Raises zoneinfo.ZoneInfoNotFoundError for a time zone that does not exist."""
+        self.site = site
+        self.zone = ZoneInfo(site.town.timezone)
+        self._stations = site.stations_by_id()
+        self._devices = site.devices_by_id()
+        self._homes = {home.id: home for home in site.home}
+        self._gateways = {gateway.id: gateway for gateway in site.gateway}
+        self._kinds = {DEFAULT_SILENT_RULE: "silent", INGEST_SILENT: "ingest_silent"}
+        self._kinds |= {rule.id: rule.kind for rule in site.rule}
+
+    def rule_kind(self, rule_id: str) -> str:
+        """Return the plugin name of a rule, "" for a rule that is no longer in the site."""
+        return self._kinds.get(rule_id, "")
+
+    def place(self, *, subject: str, device_id: str) -> Place:
+        """Return where a device, home or gateway belongs; what the site does not know belongs to the system."""
+        if (home := self._homes.get(subject)) is not None:
+            return self._at(home.station, "watch", name=home.id)
+        if (device := self._devices.get(device_id) or self._devices.get(subject)) is not None:
+            return self._at(device.station, "system", name=device.name)
+        if (gateway := self._gateways.get(device_id) or self._gateways.get(subject)) is not None:
+            name = self._stations[gateway.station].name if gateway.station in self._stations else ""
+            return Place(station_id=gateway.station, station_name=name, domain="system", name=gateway.name)
+        return Place(station_id="", station_name="", domain="system", name=subject)
+
+    def year_of(self, town_ns: int) -> int:
+        """Return the calendar year in the town."""
+        return self.local(town_ns).year
+
+    def local(self, town_ns: int) -> datetime:
+        """Return the town's wall time."""
+        return datetime.fromtimestamp(town_ns // SECOND_NS, self.zone)
+
+    def _at(self, station_id: str, otherwise: Domain, *, name: str) -> Place:
+        station = self._stations.get(station_id)
+        if station is None:
+            return Place(station_id=station_id, station_name="", domain=otherwise, name=name)
+        domain = "watch" if otherwise == "watch" else station.domain
+        return Place(station_id=station_id, station_name=station.name, domain=domain, name=name)
+
+
+def text_kind(alert: Alert, rule_kind: str) -> TextKind:
+    """Return which text fits an alert; `plain` when none says something certain."""
+    if alert.domain == "watch" or rule_kind == "no_motion":
+        return "watch_device" if rule_kind == "silent" else "watch_check"
+    match rule_kind:
+        case "ingest_silent":
+            return "ingest_silent"
+        case "silent":
+            return "device_silent"
+        case "contact_event":
+            return "trap_sprung" if alert.domain == "wildlife" else "contact"
+        case "threshold":
+            return "snow_depth" if alert.quantity == "snow_depth" else "threshold"
+    return "plain"
+
+
+def fields(occasion: Occasion, index: SiteIndex, kind: TextKind, language: Language) -> dict[str, str]:
+    """Return the fields a text of `kind` may use. A number that is NaN is left out, so that its text fails closed."""
+    alert = occasion.alert
+    found = {
+        "case_no": alert.case_no,
+        "town": _plain(index.site.town.name),
+        "office_phone": _plain(index.site.town.office_phone),
+    }
+    if kind in ("plain", "watch_check", "watch_device"):
+        return found
+    local = index.local(occasion.observed_ns)
+    found |= {"at": short_time(local, language), "at_long": long_time(local, language)}
+    if kind == "ingest_silent":
+        return found
+    place = index.place(subject=alert.subject, device_id=alert.device_id)
+    name = _plain(place.name) + _channel(alert, kind, language)
+    return found | {"place": _plain(place.station_name), "name": name} | _numbers(occasion, kind, language)
+
+
+def short_time(local: datetime, language: Language) -> str:
+    """Return day and time for short texts: `1/5 6:10`, in English `5 Jan 06:10`."""
+    if language == "en":
+        return f"{local.day} {_MONTHS_EN[local.month - 1]} {local:%H:%M}"
+    return f"{local.month}/{local.day} {local.hour}:{local:%M}"
+
+
+def long_time(local: datetime, language: Language) -> str:
+    """Return date and time for long texts: `2026年1月5日 6時10分`, in English `5 Jan 2026 06:10`."""
+    match language:
+        case "en":
+            return f"{local.day} {_MONTHS_EN[local.month - 1]} {local:%Y %H:%M}"
+        case "ja_easy":
+            return f"{local.month}月{local.day}日 {local.hour}:{local:%M}"
+        case "ja":
+            return f"{local.year}年{local.month}月{local.day}日 {local.hour}時{local.minute}分"
+
+
+def number_text(value: float, quantity: str, language: Language) -> str:
+    """Return a value in its quantity's unit with as many decimals as the quantity resolves, `23.5℃`."""
+    known = QUANTITIES.get(quantity)
+    if known is None:
+        return f"{value:g}"
+    decimals = max(0, -math.floor(math.log10(known.resolution) + 1e-9)) if known.resolution < 1 else 0
+    number = f"{value:.{decimals}f}"
+    if "." in number:
+        number = number.rstrip("0").rstrip(".")
+    unit = _UNIT_TEXTS.get(known.unit, known.unit)
+    return f"{number} {unit.replace('℃', '°C')}".rstrip() if language == "en" else f"{number}{unit}"
+
+
+def _numbers(occasion: Occasion, kind: TextKind, language: Language) -> dict[str, str]:
+    if kind in ("trap_sprung", "contact"):
+        return {"late_note": "late" if occasion.is_late else ""}
+    if kind not in ("snow_depth", "threshold") or math.isnan(occasion.value) or math.isnan(occasion.limit):
+        return {}
+    if kind == "snow_depth":
+        return {"value": f"{occasion.value * 100:.0f}", "limit": f"{occasion.limit * 100:.0f}"}
+    quantity = occasion.alert.quantity
+    return {
+        "title": _title(quantity, language),
+        "value": number_text(occasion.value, quantity, language),
+        "limit": number_text(occasion.limit, quantity, language),
+    }
+
+
+def _channel(alert: Alert, kind: TextKind, language: Language) -> str:
+    """Return which channel of a device fell silent, "" when it is the whole device."""
+    if kind != "device_silent" or "/" not in alert.subject:
+        return ""
+    title = _title(alert.quantity or alert.subject.rpartition("/")[2], language)
+    return f" ({title})" if language == "en" else f"（{title}）"
+
+
+def _title(quantity: str, language: Language) -> str:
+    known = QUANTITIES.get(quantity)
+    if known is None:
+        return quantity
+    return known.title_en if language == "en" else known.title_ja
+
+
+def _plain(name: str) -> str:
+    """Return the name on one line, without control characters: it goes into a mail's subject."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())

@@ -1,0 +1,234 @@
+"""Events to changes of alerts. Pure: no clock, no file, no site.
+
+Identity is (rule_id, subject): while an alert of it is open, further raises attach to it. What is resolved stays
+resolved; a new beginning is a new alert. Acknowledged is not resolved.
+
+| open alert | event | becomes |
+|---|---|---|
+| none | raised | new alert, firing; told unless it is old news |
+| one | raised again (another episode) | the episode attaches; nothing is told, an acknowledgement stands |
+| one that was never told | raised, and this is news | the same alert, told now |
+| one | cleared, of its newest episode or later than that one began | resolved, told |
+| one | withdrawn, another episode still goes on | the alert goes on with that one |
+| one | withdrawn, none goes on | resolved with the note `withdrawn`, told as a correction |
+| none | cleared, withdrawn | nothing |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from alerts.model import Acknowledgement, Alert, AlertState, Telling, Waiting
+from devices.model import Event, EventState
+from devices.site import Domain
+
+WITHDRAWN_NOTE = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One event_id and the alert it belongs to. `openings` counts how often it opened an alert of its own.
+
+    `raised_ns` is when it began to be so; `end_state` None while it goes on.
+    """
+
+    event_id: str
+    alert_id: str
+    openings: int
+    raised_ns: int
+    end_state: EventState | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is on record about an event: the open alert of its identity, its own episode, the alert's other episodes.
+
+    `newest` is the episode `alert.event_id` names. `other` is the newest episode of that alert, apart from the event's
+    own, that still goes on.
+    """
+
+    alert: Alert | None = None
+    episode: Episode | None = None
+    newest: Episode | None = None
+    other: Episode | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What the site says about an event, and whether the event is still news."""
+
+    station_id: str = ""
+    domain: Domain = "system"
+    waiting: Waiting = Waiting.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What an event does. `alert` None: only the episode is noted. `telling` None: nobody is told."""
+
+    episode: Episode
+    alert: Alert | None = None
+    telling: Telling | None = None
+    is_new: bool = False
+
+
+def apply_event(event: Event, known: Known, context: Context) -> Change | None:
+    """Return what `event` changes, None when it changes nothing (unknown episode, or a row that was there before)."""
+    match event.state:
+        case EventState.RAISED:
+            return _raised(event, known, context)
+        case EventState.CLEARED:
+            return _cleared(event, known)
+        case EventState.WITHDRAWN:
+            return _withdrawn(event, known)
+
+
+def acknowledge(alert: Alert, order: Acknowledgement) -> Alert | None:
+    """Return the alert as acknowledged, None when somebody was first. A resolved alert keeps its state."""
+    if alert.acknowledged_ns is not None:
+        return None
+    state = AlertState.ACKNOWLEDGED if alert.is_open else AlertState.RESOLVED
+    return replace(alert, state=state, acknowledged_ns=order.at_ns, acknowledged_by=order.by)
+
+
+def caught_up(alert: Alert) -> Alert:
+    """Return an alert that waited for the service to catch up: one that is still open is told after all."""
+    return replace(alert, waiting=Waiting.NONE if alert.is_open else Waiting.HISTORY)
+
+
+def in_order_of_effect(events: Sequence[Event]) -> list[Event]:
+    """Return the events of one commit with withdrawals last.
+
+    Late data that shift the start of an episode come as one withdrawn and one raised event; taken in this order the
+    new one attaches before the old one goes, and nobody is told twice of one thing. A withdrawal before a raise of the
+    very same event keeps its place.
+    """
+    raised_later: set[str] = set()
+    moved: list[Event] = []
+    kept: list[Event] = []
+    for event in reversed(events):
+        if event.state is EventState.WITHDRAWN and event.event_id not in raised_later:
+            moved.append(event)
+        else:
+            kept.append(event)
+        if event.state is EventState.RAISED:
+            raised_later.add(event.event_id)
+    return [*reversed(kept), *reversed(moved)]
+
+
+def by_commit(rows: Sequence[tuple[int, Event]], *, is_complete: Callable[[int], bool]) -> list[list[Event]]:
+    """Return the events in groups of one commit each, leaving out commits that `is_complete` says no to."""
+    groups: dict[int, list[Event]] = {}
+    for commit_no, event in rows:
+        groups.setdefault(commit_no, []).append(event)
+    return [events for commit_no, events in groups.items() if is_complete(commit_no)]
+
+
+def _raised(event: Event, known: Known, context: Context) -> Change | None:
+    episode = known.episode
+    if episode is not None and not _begins_again(episode):
+        return None
+    if known.alert is not None:
+        return _attached(event, known, known.alert, context)
+    openings = 1 if episode is None else episode.openings + 1
+    alert_id = event.event_id if openings == 1 else _hash(f"{event.event_id}|{openings}")
+    return Change(
+        episode=Episode(event_id=event.event_id, alert_id=alert_id, openings=openings, raised_ns=event.observed_ns),
+        alert=_new_alert(event, alert_id, context),
+        telling=Telling.RAISED if context.waiting is Waiting.NONE else None,
+        is_new=True,
+    )
+
+
+def _begins_again(episode: Episode) -> bool:
+    """Tell whether a raise of a known episode is more than the same row again (a journal set back sends rows again).
+
+    Only what had been withdrawn can begin anew.
+    """
+    return episode.end_state is EventState.WITHDRAWN
+
+
+def _new_alert(event: Event, alert_id: str, context: Context) -> Alert:
+    return Alert(
+        alert_id=alert_id,
+        case_no="",
+        rule_id=event.rule_id,
+        subject=event.subject,
+        device_id=event.device_id,
+        station_id=context.station_id,
+        domain=context.domain,
+        quantity=event.quantity,
+        state=AlertState.FIRING,
+        severity=event.severity,
+        opened_ns=event.detected_ns,
+        observed_ns=event.observed_ns,
+        value=event.value,
+        limit=event.limit,
+        event_id=event.event_id,
+        waiting=context.waiting,
+    )
+
+
+def _attached(event: Event, known: Known, alert: Alert, context: Context) -> Change:
+    openings = 0 if known.episode is None else known.episode.openings
+    episode = Episode(event_id=event.event_id, alert_id=alert.alert_id, openings=openings, raised_ns=event.observed_ns)
+    is_newest = known.newest is None or event.observed_ns >= known.newest.raised_ns
+    severity = max(alert.severity, event.severity)
+    alert = replace(alert, event_id=event.event_id if is_newest else alert.event_id, severity=severity)
+    if alert.waiting is Waiting.NONE or context.waiting is not Waiting.NONE:
+        return Change(episode=episode, alert=alert)
+    news = replace(alert, observed_ns=event.observed_ns, value=event.value, limit=event.limit, waiting=Waiting.NONE)
+    return Change(episode=episode, alert=news, telling=Telling.RAISED)
+
+
+def _cleared(event: Event, known: Known) -> Change | None:
+    alert = known.alert
+    is_over = alert is not None and (
+        event.event_id == alert.event_id or known.newest is None or event.observed_ns >= known.newest.raised_ns
+    )
+    if alert is None or not is_over:
+        return _ended(event, known)
+    episode = known.episode or _unknown_episode(event, alert)
+    return Change(
+        episode=replace(episode, end_state=EventState.CLEARED),
+        alert=_resolved(alert, event, note=""),
+        telling=Telling.CLEARED if alert.waiting is Waiting.NONE else None,
+    )
+
+
+def _withdrawn(event: Event, known: Known) -> Change | None:
+    alert, episode = known.alert, known.episode
+    if alert is None or episode is None or episode.alert_id != alert.alert_id or episode.end_state is not None:
+        return _ended(event, known)
+    ended = replace(episode, end_state=EventState.WITHDRAWN)
+    if known.other is not None:
+        goes_on_with = known.other.event_id if alert.event_id == event.event_id else alert.event_id
+        return Change(episode=ended, alert=replace(alert, event_id=goes_on_with))
+    return Change(
+        episode=ended,
+        alert=_resolved(alert, event, note=WITHDRAWN_NOTE),
+        telling=Telling.WITHDRAWN if alert.waiting is Waiting.NONE else None,
+    )
+
+
+def _resolved(alert: Alert, event: Event, *, note: str) -> Alert:
+    """Return the alert as over; one that was never told is history."""
+    waiting = Waiting.NONE if alert.waiting is Waiting.NONE else Waiting.HISTORY
+    return replace(alert, state=AlertState.RESOLVED, resolved_ns=event.detected_ns, note=note, waiting=waiting)
+
+
+def _ended(event: Event, known: Known) -> Change | None:
+    """Note the end of an episode that does not end its alert."""
+    if known.episode is None or known.episode.end_state is event.state:
+        return None
+    return Change(episode=replace(known.episode, end_state=event.state))
+
+
+def _unknown_episode(event: Event, alert: Alert) -> Episode:
+    return Episode(event_id=event.event_id, alert_id=alert.alert_id, openings=0, raised_ns=event.observed_ns)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

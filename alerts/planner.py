@@ -1,0 +1,166 @@
+"""Events to alerts and messages, in one visible order: news or not, lifecycle, case number, route, text.
+
+Knows no file and no clock: a Book keeps what is decided. The alert service and the backtest use the very same planner.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from alerts.facts import LANGUAGES, Occasion, SiteIndex
+from alerts.lifecycle import Change, Context, Episode, Known, apply_event, caught_up
+from alerts.messages import Writer
+from alerts.model import (
+    Alert,
+    ChannelSpec,
+    Delivery,
+    Lane,
+    Telling,
+    Waiting,
+    delivery_id_of,
+)
+from alerts.routing import Recipient, only_told, recipients
+from devices.model import SECOND_NS, Event
+from devices.site import Site
+
+log = logging.getLogger(__name__)
+
+TOLD_LATE = frozenset({"contact_event", "silent", "no_motion", "ingest_silent"})
+"""Kinds whose events are news however old their time is: a trap that sprung must be visited, and absence that is
+detected now goes on now. Only an old reading that crosses a level is history."""
+
+
+class Book(Protocol):
+    """Where alerts are kept. All calls for one event belong to one transaction."""
+
+    def known(self, event: Event) -> Known:
+        """Return what is on record about the event."""
+
+    def next_case_no(self, year: int) -> int:
+        """Return the next running number of that year, from 1."""
+
+    def told_lanes(self, alert_id: str) -> Collection[Lane]:
+        """Return the lanes in which a message that the alert began was queued."""
+
+    def save(self, alert: Alert | None, episode: Episode | None, deliveries: Collection[Delivery]) -> None:
+        """Keep the alert and episode as they are now, and queue the messages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Decides what events do to alerts, whom to tell and what to say. Pure apart from the Book it is given."""
+
+    index: SiteIndex
+    writer: Writer
+    channels: Mapping[str, ChannelSpec]
+
+    @property
+    def site(self) -> Site:
+        """The town's Site."""
+        return self.index.site
+
+    def take(self, event: Event, book: Book, *, now_ns: int) -> Alert | None:
+        """Take in one event; return the alert it changed, None when it changed none.
+
+        `now_ns` (town) matters only for events that the alert service itself sees too late (after an outage).
+        """
+        change = apply_event(event, book.known(event), self._context(event, now_ns=now_ns))
+        if change is None:
+            return None
+        alert = self._completed(change, book)
+        deliveries: list[Delivery] = []
+        if alert is not None and change.telling is not None:
+            told = Occasion(
+                alert=alert,
+                observed_ns=event.observed_ns,
+                value=event.value,
+                limit=event.limit,
+                is_late=self._is_late(event),
+            )
+            step = _Step(telling=change.telling, occasion=told, at_ns=event.detected_ns)
+            alert, deliveries = self._told(alert, step, book)
+        book.save(alert, change.episode, deliveries)
+        return alert
+
+    def catch_up(self, waiting: Alert, book: Book, *, now_ns: int) -> Alert:
+        """Tell an alert that was old news during an outage of the alert service, if it still goes on."""
+        alert = caught_up(waiting)
+        deliveries: list[Delivery] = []
+        if alert.is_open:
+            step = _Step(telling=Telling.RAISED, occasion=_beginning(alert, is_late=True), at_ns=now_ns)
+            alert, deliveries = self._told(alert, step, book)
+        book.save(alert, None, deliveries)
+        return alert
+
+    def _context(self, event: Event, *, now_ns: int) -> Context:
+        place = self.index.place(subject=event.subject, device_id=event.device_id)
+        waiting = self._waiting(event, now_ns=now_ns)
+        return Context(station_id=place.station_id, domain=place.domain, waiting=waiting)
+
+    def _waiting(self, event: Event, *, now_ns: int) -> Waiting:
+        if self._is_late(event) and self.index.rule_kind(event.rule_id) not in TOLD_LATE:
+            return Waiting.HISTORY
+        is_old_for_us = now_ns - event.detected_ns > self._most_age_ns
+        return Waiting.CATCHING_UP if is_old_for_us else Waiting.NONE
+
+    def _is_late(self, event: Event) -> bool:
+        return event.detected_ns - event.observed_ns > self._most_age_ns
+
+    @property
+    def _most_age_ns(self) -> int:
+        return self.site.alerting.max_alert_age_s * SECOND_NS
+
+    def _completed(self, change: Change, book: Book) -> Alert | None:
+        """Return the alert with its case number and texts when it is new."""
+        if change.alert is None or not change.is_new:
+            return change.alert
+        year = self.index.year_of(change.alert.opened_ns)
+        alert = replace(change.alert, case_no=f"{year % 100:02d}-{book.next_case_no(year):04d}")
+        short = {
+            language: self.writer.message(_beginning(alert), telling=Telling.RAISED, language=language).subject
+            for language in LANGUAGES
+        }
+        return replace(alert, text_ja=short["ja"], text_ja_easy=short["ja_easy"], text_en=short["en"])
+
+    def _told(self, alert: Alert, step: _Step, book: Book) -> tuple[Alert, list[Delivery]]:
+        """Return the alert one step on and the messages of that step; without any reader it stays where it is."""
+        fields = {name: spec.address_field for name, spec in self.channels.items()}
+        found = recipients(alert, self.site, fields, telling=step.telling)
+        if step.telling is not Telling.RAISED:
+            found = only_told(found, book.told_lanes(alert.alert_id))
+        elif not found:
+            log.warning("alert_without_route", extra=alert.log_fields())
+        step_no = 0 if step.telling is Telling.RAISED else alert.step + 1
+        deliveries = [self._delivery(alert, step, recipient, step_no) for recipient in found]
+        return (replace(alert, step=step_no) if deliveries else alert), deliveries
+
+    def _delivery(self, alert: Alert, step: _Step, recipient: Recipient, step_no: int) -> Delivery:
+        contact = recipient.contact
+        return Delivery(
+            delivery_id=delivery_id_of(alert.alert_id, step=step_no, contact_id=contact.id, channel=recipient.channel),
+            alert_id=alert.alert_id,
+            step=step_no,
+            telling=step.telling,
+            route_id=recipient.route_id,
+            contact_id=contact.id,
+            channel=recipient.channel,
+            severity=alert.severity,
+            message=self.writer.message(step.occasion, telling=step.telling, language=contact.language),
+            queued_ns=step.at_ns,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """What is told and since when (town time) it was to be told."""
+
+    telling: Telling
+    occasion: Occasion
+    at_ns: int
+
+
+def _beginning(alert: Alert, *, is_late: bool = False) -> Occasion:
+    return Occasion(alert=alert, observed_ns=alert.observed_ns, value=alert.value, limit=alert.limit, is_late=is_late)
