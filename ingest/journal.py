@@ -28,6 +28,8 @@ from ingest.journal_tables import (
     SpoolKey,
     add_counters,
     forget_ledger,
+    remove_observations,
+    settle_latest,
     write_events,
     write_ledger,
     write_observations,
@@ -167,10 +169,12 @@ class JournalWriter:
 
     def _write(self, connection: sqlite3.Connection, batch: JournalBatch, spools: Mapping[SpoolKey, Heard]) -> _Draft:
         outcome, quarantine = batch.outcome, batch.all_quarantine()
-        is_news = bool(len(outcome.observations.series) or outcome.events or quarantine)
+        is_news = bool(len(outcome.observations) or len(outcome.removed) or outcome.events or quarantine)
         commit_no = self._known.commit_no + is_news
-        new_series, series_ids = _number_series(connection, self._known.series, outcome)
-        write_observations(connection, outcome.observations, series_ids=series_ids, commit_no=commit_no)
+        numbered = _number_series(connection, self._known.series, outcome)
+        gone = remove_observations(connection, outcome.removed, series_ids=numbered.removed)
+        write_observations(connection, outcome.observations, series_ids=numbered.observations, commit_no=commit_no)
+        settle_latest(connection, gone, commit_no=commit_no)
         event_no = write_events(connection, outcome.events, commit_no=commit_no, event_no=self._known.event_no)
         write_quarantine(connection, quarantine)
         write_state(connection, outcome.changed_state)
@@ -182,7 +186,7 @@ class JournalWriter:
         if is_news:
             connection.execute("UPDATE pulse SET commit_no = ?, event_no = ?", (commit_no, event_no))
         return _Draft(
-            commit_no=commit_no, event_no=event_no, batch_id=batch.batch_id, new_series=new_series, ledgers=ledgers,
+            commit_no=commit_no, event_no=event_no, batch_id=batch.batch_id, new_series=numbered.new, ledgers=ledgers,
             forgotten=forgotten,
         )  # fmt: skip
 
@@ -308,15 +312,24 @@ def _read_known(connection: sqlite3.Connection) -> _Known:
     return _Known(commit_no=commit_no, event_no=event_no, batch_id=batch_id, series=series, ledgers=ledgers)
 
 
-def _number_series(
-    connection: sqlite3.Connection, known: Mapping[tuple[str, str], int], outcome: Outcome
-) -> tuple[dict[tuple[str, str], int], np.ndarray[Any, np.dtype[np.int64]]]:
-    """Return the series that are new to the journal, and the journal's number of each row's series, (N,) int64.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Numbered:
+    """The journal's series numbers of an outcome's rows, (N,) int64 each, and the series that are new to it."""
+
+    observations: np.ndarray[Any, np.dtype[np.int64]]
+    removed: np.ndarray[Any, np.dtype[np.int64]]
+    new: Mapping[tuple[str, str], int]
+
+
+def _number_series(connection: sqlite3.Connection, known: Mapping[tuple[str, str], int], outcome: Outcome) -> _Numbered:
+    """Number the rows' series, adding those that are new.
 
     The pipeline numbers series as it meets them; the journal keeps its own numbers, so neither depends on the other.
     """
     new: dict[tuple[str, str], int] = {}
-    indexes, places = np.unique(outcome.observations.series, return_inverse=True)
+    indexes, places = np.unique(
+        np.concatenate((outcome.observations.series, outcome.removed.series)), return_inverse=True
+    )
     numbers = np.empty(len(indexes), dtype=np.int64)
     for place, index in enumerate(indexes.tolist()):
         key = outcome.series.key(index)
@@ -325,13 +338,14 @@ def _number_series(
             cursor = connection.execute("INSERT INTO series (device_id, quantity) VALUES (?, ?)", key)
             number = new[key] = int(cursor.lastrowid or 0)
         numbers[place] = number
-    return new, numbers[places]
+    ids, count = numbers[places], len(outcome.observations)
+    return _Numbered(observations=ids[:count], removed=ids[count:], new=new)
 
 
 def _counts(batch: JournalBatch, quarantine: tuple[QuarantineRow, ...], *, gap_rows: int) -> Counter[str]:
     outcome = batch.outcome
     counts = Counter(batch.counts)
-    counts["observations"] += len(outcome.observations.series)
+    counts["observations"] += len(outcome.observations)
     counts["duplicates"] += outcome.duplicates
     counts["conflicts"] += len(outcome.conflicts)
     counts["events"] += len(outcome.events)

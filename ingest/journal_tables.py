@@ -6,6 +6,7 @@ Writing the same rows twice changes nothing: rows are replaced by identity, even
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -42,6 +43,12 @@ _UPSERT_LATEST = """INSERT INTO latest
     WHERE (excluded.observed_ns, excluded.seq) >= (latest.observed_ns, latest.seq)
     AND (excluded.observed_ns, excluded.seq, excluded.received_ns, excluded.value, excluded.flag)
     IS NOT (latest.observed_ns, latest.seq, latest.received_ns, latest.value, latest.flag)"""
+_SETTLE_LATEST = """UPDATE latest SET (observed_ns, seq, received_ns, value, flag, commit_no) =
+    (SELECT observed_ns, seq, received_ns, value, flag, ?4 FROM observations WHERE series_id = ?1
+    ORDER BY observed_ns DESC, seq DESC LIMIT 1)
+    WHERE series_id = ?1 AND observed_ns = ?2 AND seq = ?3
+    AND NOT EXISTS (SELECT 1 FROM observations WHERE series_id = ?1 AND observed_ns = ?2 AND seq = ?3)
+    AND EXISTS (SELECT 1 FROM observations WHERE series_id = ?1)"""
 _UPDATE_HEARD = "UPDATE latest SET heard_ns = ?2, commit_no = ?3 WHERE series_id = ?1 AND heard_ns < ?2"
 
 
@@ -69,6 +76,22 @@ def write_observations(
     connection.executemany(_UPDATE_HEARD, heard)
 
 
+def remove_observations(
+    connection: sqlite3.Connection, removed: Batch, *, series_ids: np.ndarray[Any, Any]
+) -> list[tuple[int, int, int]]:
+    """Delete rows that turned out to be another row; return who they were, for `settle_latest`."""
+    identities = list(zip(series_ids.tolist(), removed.observed_ns.tolist(), removed.seq.tolist(), strict=True))
+    connection.executemany("DELETE FROM observations WHERE series_id = ? AND observed_ns = ? AND seq = ?", identities)
+    return identities
+
+
+def settle_latest(
+    connection: sqlite3.Connection, identities: Sequence[tuple[int, int, int]], *, commit_no: int
+) -> None:
+    """Let `latest` show the newest row there is, where it still shows a removed one; after the others are written."""
+    connection.executemany(_SETTLE_LATEST, [(*identity, commit_no) for identity in identities])
+
+
 def write_events(connection: sqlite3.Connection, events: Sequence[Event], *, commit_no: int, event_no: int) -> int:
     """Append the events that the log does not end in already; return the newest event number.
 
@@ -90,18 +113,20 @@ def write_events(connection: sqlite3.Connection, events: Sequence[Event], *, com
 
 
 def _event_fields(event: Event) -> tuple[Any, ...]:
+    value, limit = (None if math.isnan(number) else number for number in (event.value, event.limit))
     return (
         event.event_id, event.rule_id, event.subject, event.device_id, event.quantity, event.state.value,
-        int(event.severity), event.observed_ns, event.detected_ns, event.value, event.limit,
+        int(event.severity), event.observed_ns, event.detected_ns, value, limit,
     )  # fmt: skip
 
 
 def _log_ends_in(connection: sqlite3.Connection, event_id: str, rows: Sequence[tuple[Any, ...]]) -> bool:
     stored = connection.execute(
-        "SELECT state, observed_ns, detected_ns FROM event_log WHERE event_id = ? ORDER BY event_no DESC LIMIT ?",
+        "SELECT event_id, rule_id, subject, device_id, quantity, state, severity, observed_ns, detected_ns, value,"
+        " limit_value FROM event_log WHERE event_id = ? ORDER BY event_no DESC LIMIT ?",
         (event_id, len(rows)),
     ).fetchall()
-    return stored[::-1] == [(row[5], row[7], row[8]) for row in rows]
+    return stored[::-1] == rows
 
 
 def write_quarantine(connection: sqlite3.Connection, rows: Sequence[QuarantineRow]) -> None:

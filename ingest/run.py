@@ -1,0 +1,175 @@
+"""The ingest process: broker in, journal out, until it is told to stop. The only place with a clock and a thread."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from threading import Event
+
+from devices.clock import Clock
+from devices.link import LinkOptions, Subscriber
+from devices.logs import setup_logging
+from devices.model import PermanentError
+from devices.site import Site
+from ingest.consume import READINGS_TOPIC, Consumer, Parts
+from ingest.journal import JournalWriter
+from ingest.journal_faults import JournalDamagedError, StorageError
+from ingest.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+JOURNAL_FILE = "journal.db"
+_LOCK_FILE = "ingest.lock"
+_TICK_S = 0.8
+_SHORTEST_WAIT_S = 0.01
+_BACKOFF_FIRST_S = 0.1
+_BACKOFF_MOST_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestOptions:
+    """What ingest needs: the town, the folder of `journal.db`, the town's clock."""
+
+    site: Site
+    data_dir: Path
+    clock: Clock = field(default_factory=Clock)
+
+
+def run_ingest(options: IngestOptions, stop: Event) -> None:
+    """Take readings from the broker of the site and commit them, until `stop` is set.
+
+    Raises PermanentError when another ingest works in the same folder or a newer Satomori wrote the journal.
+    """
+    setup_logging(service="ingest")
+    with _held(options.data_dir / _LOCK_FILE):
+        journal = _open_when_possible(options, stop)
+        if journal is not None:
+            _serve(options, journal, stop)
+
+
+def _serve(options: IngestOptions, journal: JournalWriter, stop: Event) -> None:
+    broker = options.site.broker
+    link = Subscriber(
+        LinkOptions(host=broker.host, port=broker.port, client_id=f"ingest-{options.site.town.id}"),
+        [f"{READINGS_TOPIC}/#"],
+    )
+    session = _Session(options=options, journal=journal, link=link)
+    link.start()
+    log.info("ingest_started", extra={"broker_port": broker.port, "spools": len(journal.ledgers)})
+    try:
+        while not stop.is_set():
+            session.turn(stop)
+    finally:
+        link.stop()
+        session.journal.close()
+    log.info("ingest_stopped")
+
+
+class _Broken(Enum):
+    """What must be made anew before the next step: rule state only, or the journal under it as well."""
+
+    STATE = "state"
+    JOURNAL = "journal"
+
+
+class _Session:
+    """The loop's state: what works, what is broken and since when."""
+
+    def __init__(self, *, options: IngestOptions, journal: JournalWriter, link: Subscriber) -> None:
+        self.journal = journal
+        self._options = options
+        self._pipeline = self._new_pipeline()
+        parts = Parts(link=link, processor=self._pipeline, journal=journal, boot_id=os.urandom(8).hex())
+        self._consumer = Consumer(parts, now_s=time.monotonic())
+        self._broken: _Broken | None = None
+        self._fault_since_s: float | None = None
+        self._backoff_s = _BACKOFF_FIRST_S
+
+    def turn(self, stop: Event) -> None:
+        """Do one round of all steps; after a failure wait a growing while, so that no fault becomes a hot loop."""
+        try:
+            self._repair()
+            self._consumer.step(timeout_s=self._patience_s(), now_ns=self._options.clock.now_ns, now_s=time.monotonic)
+        except StorageError as error:
+            self._note_fault(error)
+        except JournalDamagedError as error:
+            log.error("journal_lost", extra={"error": str(error)})
+            self._broken = _Broken.JOURNAL
+        except Exception:
+            log.exception("ingest_step_failed")
+            self._broken = self._broken or _Broken.STATE
+        else:
+            self._note_success()
+            return
+        stop.wait(self._backoff_s)
+        self._backoff_s = min(_BACKOFF_MOST_S, self._backoff_s * 2)
+
+    def _patience_s(self) -> float:
+        deadline_ns = self._pipeline.next_deadline_ns()
+        if deadline_ns is None:
+            return _TICK_S
+        return min(_TICK_S, max(_SHORTEST_WAIT_S, self._options.clock.real_seconds_until(deadline_ns)))
+
+    def _repair(self) -> None:
+        """Read rule state from the journal again when the one in memory ran ahead of it or broke half-way."""
+        if self._broken is None:
+            return
+        if self._broken is _Broken.JOURNAL:
+            self.journal.abandon()
+            path = self._options.data_dir / JOURNAL_FILE
+            self.journal = JournalWriter.open(path, now_ns=self._options.clock.now_ns())
+        is_strike = self._broken is _Broken.STATE
+        self._pipeline = self._new_pipeline()
+        self._consumer.begin_again(processor=self._pipeline, journal=self.journal, is_strike=is_strike)
+        self._consumer.count("step_failures" if is_strike else "journal_reopened")
+        self._broken = None
+
+    def _new_pipeline(self) -> Pipeline:
+        return Pipeline(self._options.site, snapshot=self.journal.read_snapshot())
+
+    def _note_fault(self, error: StorageError) -> None:
+        if self._fault_since_s is None:
+            self._fault_since_s = time.monotonic()
+            self._consumer.count("storage_faults")
+            log.error("storage_fault", extra={"error": str(error)})
+
+    def _note_success(self) -> None:
+        self._backoff_s = _BACKOFF_FIRST_S
+        if self._fault_since_s is not None:
+            log.warning("storage_fault_over", extra={"seconds": round(time.monotonic() - self._fault_since_s, 1)})
+            self._fault_since_s = None
+
+
+def _open_when_possible(options: IngestOptions, stop: Event) -> JournalWriter | None:
+    """Open the journal, waiting for a disk that is full or away; None when told to stop before."""
+    backoff_s = _BACKOFF_FIRST_S
+    while not stop.is_set():
+        try:
+            return JournalWriter.open(options.data_dir / JOURNAL_FILE, now_ns=options.clock.now_ns())
+        except StorageError as error:
+            if backoff_s == _BACKOFF_FIRST_S:
+                log.error("storage_fault", extra={"error": str(error)})
+        stop.wait(backoff_s)
+        backoff_s = min(_BACKOFF_MOST_S, backoff_s * 2)
+    return None
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold the folder for this process; the kernel lets go when the process ends, however it ends.
+
+    Raises PermanentError when another process holds it: the journal has one writer.
+    """
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PermanentError(f"another ingest works in {path.parent}; the journal has one writer") from None
+        yield

@@ -1,0 +1,202 @@
+"""Starting on whatever file is there: sound, unclean, damaged, foreign, newer."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from devices.model import PermanentError
+from ingest import journal_open
+from ingest.journal import JournalWriter
+from ingest.journal_read import JournalReader
+from ingest.receipts import ReceiptRows
+from tests.ingest.journal_cases import SECOND_NS, T0_NS, batch, dump, event, reading
+
+PAGE = 4096
+READINGS = 3_000
+NOW_NS = T0_NS + 10_000 * SECOND_NS
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+def write_history(path: Path) -> None:
+    """Three series of 1,000 observations, an event, rule state and a receipt; then a kill."""
+    writer = JournalWriter.open(path, now_ns=T0_NS)
+    for device_id in ("a", "b", "c"):
+        readings = [reading(device_id, at_s=second) for second in range(READINGS // 3)]
+        writer.commit(
+            batch(
+                readings,
+                events=[event(f"event-{device_id}")],
+                state={device_id: b"1"},
+                receipts=(ReceiptRows(publisher="gw-01", epoch="e", rows=(1,)),),
+            )
+        )
+    writer._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    writer.abandon()
+
+
+def set_aside_in(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir() if ".damaged-" in p.name and not p.name.endswith(("-shm", "-wal")))
+
+
+def overwrite(path: Path, *, at: int, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(content)
+
+
+def truncate(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2 // PAGE * PAGE)
+
+
+def drop_table(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE state")
+
+
+def zero_pages(path: Path) -> None:
+    pages = path.stat().st_size // PAGE
+    for page in range(pages // 2, pages // 2 + 8):
+        overwrite(path, at=page * PAGE, content=bytes(PAGE))
+
+
+def foreign_database(path: Path) -> None:
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE somebody_elses (x)")
+
+
+def only_the_log_is_left(path: Path) -> None:
+    path.unlink()
+    path.with_name(path.name + "-wal").write_bytes(b"x" * 100)
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"not a database " * 1000)
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "header overwritten": lambda path: overwrite(path, at=0, content=b"\xff" * 100),
+    "first page zeroed": lambda path: overwrite(path, at=0, content=bytes(PAGE)),
+    "garbage": garbage,
+    "cut in half": truncate,
+    "pages in the middle zeroed": zero_pages,
+    "a table missing": drop_table,
+    "somebody else's database": foreign_database,
+    "only the log is left": only_the_log_is_left,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_damaged_file_is_set_aside_and_work_goes_on(path: Path, damage: Callable[[Path], None]) -> None:
+    write_history(path)
+    numbers = [row.event_no for row in JournalReader(path).events_after(0)]
+    damage(path)
+    writer = JournalWriter.open(path, now_ns=NOW_NS)
+    assert list(path.parent.glob("*.damaged-*"))
+    reader = JournalReader(path)
+    assert reader.counters()["journal_damaged"] == 1
+    assert "journal_damaged" in {row.reason for row in reader.quarantine(limit=10)}
+    assert writer.read_snapshot() == {}
+    assert dict(writer.ledgers) == {}
+    writer.commit(batch([reading("d", at_s=5_000)], events=[event("after")], at_s=5_000))
+    assert [row.event.event_id for row in reader.events_after(numbers[-1])] == ["after"]
+    writer.close()
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    assert reader.counters()["journal_damaged"] == 1
+
+
+def test_what_can_be_read_is_taken_over(path: Path) -> None:
+    write_history(path)
+    drop_table(path)
+    before = dump(path, ("observations", "event_log", "latest", "series"))
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    assert dump(path, ("observations", "event_log", "latest", "series")) == before
+
+
+def test_zeroed_pages_cost_only_their_own_series(path: Path) -> None:
+    write_history(path)
+    zero_pages(path)
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    counts = JournalReader(path).observation_counts()
+    assert sum(counts.values()) >= READINGS // 3
+    assert sum(counts.values()) < READINGS
+
+
+def test_the_damaged_file_keeps_its_bytes_and_its_log(path: Path) -> None:
+    write_history(path)
+    writer = JournalWriter.open(path, now_ns=T0_NS)
+    writer.commit(batch([reading("z", at_s=1)]))  # only in the log
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    shutil.copy(path.with_name("journal.db-wal"), path.with_name("copy.db-wal"))
+    writer.abandon()
+    path.unlink()
+    for suffix in ("", "-wal"):
+        shutil.copy(path.with_name(f"copy.db{suffix}"), path.with_name(f"journal.db{suffix}"))
+    overwrite(path, at=0, content=b"\xff" * 16)
+    damaged = path.read_bytes(), path.with_name("journal.db-wal").read_bytes()
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    (name,) = set_aside_in(path.parent)
+    assert name == "journal.db.damaged-20231115T010000Z"
+    assert path.with_name(name).read_bytes() == damaged[0]
+    assert path.with_name(f"{name}-wal").read_bytes() == damaged[1]
+
+
+def test_damaged_twice_in_a_second_overwrites_nothing(path: Path) -> None:
+    for _ in range(3):
+        path.write_bytes(b"garbage " * 1000)
+        JournalWriter.open(path, now_ns=NOW_NS).abandon()
+        for side in path.parent.glob("journal.db-*"):
+            side.unlink()
+    assert len(set_aside_in(path.parent)) == 3
+
+
+def test_unclean_stop_is_counted_and_costs_nothing(path: Path) -> None:
+    write_history(path)
+    before = dump(path, ("observations", "event_log", "state", "receipts"))
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    assert dump(path, ("observations", "event_log", "state", "receipts")) == before
+    assert JournalReader(path).counters() == {
+        **JournalReader(path).counters(), "starts": 3, "unclean_starts": 1,
+    }  # fmt: skip
+    assert set_aside_in(path.parent) == []
+
+
+def test_a_check_that_takes_too_long_does_not_keep_the_town_blind(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_history(path)
+    monkeypatch.setattr(journal_open, "CHECK_LIMIT_S", -1.0)
+    monkeypatch.setattr(journal_open, "_CHECK_STEP", 10)
+    writer = JournalWriter.open(path, now_ns=NOW_NS)
+    assert "journal_check_unfinished" in caplog.messages
+    assert writer.read_snapshot() == {"a": b"1", "b": b"1", "c": b"1"}
+    writer.close()
+
+
+def test_a_newer_journal_is_refused_and_left_alone(path: Path) -> None:
+    write_history(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(PermanentError, match="schema 99"):
+        JournalWriter.open(path, now_ns=NOW_NS)
+    assert set_aside_in(path.parent) == []
+    assert path.exists()
+
+
+def test_an_empty_file_is_a_new_journal(path: Path) -> None:
+    path.touch()
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    assert JournalReader(path).counters() == {"starts": 1}
