@@ -6,12 +6,14 @@ resolved; a new beginning is a new alert. Acknowledged is not resolved.
 | open alert | event | becomes |
 |---|---|---|
 | none | raised | new alert, firing; told unless it is old news |
-| one | raised again (another episode) | the episode attaches; nothing is told, an acknowledgement stands |
+| one | raised again, by the same episode | better numbers; nothing is told, an acknowledgement stands |
+| one | raised, by another episode | the episode attaches; nothing is told, an acknowledgement stands |
 | one that was never told | raised, and this is news | the same alert, told now |
 | one | cleared, of its newest episode or later than that one began | resolved, told |
 | one | withdrawn, another episode still goes on | the alert goes on with that one |
 | one | withdrawn, none goes on | resolved with the note `withdrawn`, told as a correction |
 | none | cleared, withdrawn | nothing |
+| none | raised, by an episode that had ended | a new alert: late data have undone the end |
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ class Change:
 
 
 def apply_event(event: Event, known: Known, context: Context) -> Change | None:
-    """Return what `event` changes, None when it changes nothing (unknown episode, or a row that was there before)."""
+    """Return what `event` changes, None when it changes nothing (unknown episode, or an old row)."""
     match event.state:
         case EventState.RAISED:
             return _raised(event, known, context)
@@ -98,38 +100,32 @@ def caught_up(alert: Alert) -> Alert:
     return replace(alert, waiting=Waiting.NONE if alert.is_open else Waiting.HISTORY)
 
 
-def in_order_of_effect(events: Sequence[Event]) -> list[Event]:
-    """Return the events of one commit with withdrawals last.
+def effective(events: Sequence[Event], *, is_known: Callable[[str], bool]) -> list[Event]:
+    """Return what one commit comes down to, withdrawals last.
 
-    Late data that shift the start of an episode come as one withdrawn and one raised event; taken in this order the
-    new one attaches before the old one goes, and nobody is told twice of one thing. A withdrawal before a raise of the
-    very same event keeps its place.
+    Late data may tell an episode again; of each episode its last row holds. One that began and ended within the commit
+    keeps both rows when it is new (it is told), and none when it was withdrawn at once. With withdrawals last, an
+    episode whose start has moved attaches under its new identity before the old one goes, and nobody is told twice.
     """
-    raised_later: set[str] = set()
-    moved: list[Event] = []
-    kept: list[Event] = []
-    for event in reversed(events):
-        if event.state is EventState.WITHDRAWN and event.event_id not in raised_later:
-            moved.append(event)
-        else:
-            kept.append(event)
-        if event.state is EventState.RAISED:
-            raised_later.add(event.event_id)
-    return [*reversed(kept), *reversed(moved)]
-
-
-def by_commit(rows: Sequence[tuple[int, Event]], *, is_complete: Callable[[int], bool]) -> list[list[Event]]:
-    """Return the events in groups of one commit each, leaving out commits that `is_complete` says no to."""
-    groups: dict[int, list[Event]] = {}
-    for commit_no, event in rows:
-        groups.setdefault(commit_no, []).append(event)
-    return [events for commit_no, events in groups.items() if is_complete(commit_no)]
+    last = {event.event_id: index for index, event in enumerate(events)}
+    began = {event.event_id: index for index, event in enumerate(events) if event.state is EventState.RAISED}
+    kept: list[int] = []
+    moved: list[int] = []
+    for event_id, index in last.items():
+        state = events[index].state
+        if state is not EventState.WITHDRAWN:
+            kept.append(index)
+        elif is_known(event_id):
+            moved.append(index)
+        if state is EventState.CLEARED and event_id in began and not is_known(event_id):
+            kept.append(began[event_id])
+    return [events[index] for index in (*sorted(kept), *sorted(moved))]
 
 
 def _raised(event: Event, known: Known, context: Context) -> Change | None:
     episode = known.episode
-    if episode is not None and not _begins_again(episode):
-        return None
+    if episode is not None and episode.end_state is None:
+        return _told_again(event, episode, known.alert)
     if known.alert is not None:
         return _attached(event, known, known.alert, context)
     openings = 1 if episode is None else episode.openings + 1
@@ -142,12 +138,15 @@ def _raised(event: Event, known: Known, context: Context) -> Change | None:
     )
 
 
-def _begins_again(episode: Episode) -> bool:
-    """Tell whether a raise of a known episode is more than the same row again (a journal set back sends rows again).
-
-    Only what had been withdrawn can begin anew.
-    """
-    return episode.end_state is EventState.WITHDRAWN
+def _told_again(event: Event, episode: Episode, alert: Alert | None) -> Change | None:
+    """Take over the better numbers that late data gave an episode that goes on; nobody is told again."""
+    if event.observed_ns == episode.raised_ns:
+        return None
+    episode = replace(episode, raised_ns=event.observed_ns)
+    if alert is None or alert.event_id != event.event_id:
+        return Change(episode=episode)
+    corrected = replace(alert, observed_ns=event.observed_ns, value=event.value, limit=event.limit)
+    return Change(episode=episode, alert=corrected)
 
 
 def _new_alert(event: Event, alert_id: str, context: Context) -> Alert:

@@ -6,12 +6,12 @@ Knows no file and no clock: a Book keeps what is decided. The alert service and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from alerts.facts import LANGUAGES, Occasion, SiteIndex
-from alerts.lifecycle import Change, Context, Episode, Known, apply_event, caught_up
+from alerts.lifecycle import Change, Context, Episode, Known, apply_event, caught_up, effective
 from alerts.messages import Writer
 from alerts.model import (
     Alert,
@@ -61,6 +61,15 @@ class Planner:
     def site(self) -> Site:
         """The town's Site."""
         return self.index.site
+
+    def take_commit(self, events: Sequence[Event], book: Book, *, now_ns: int) -> list[Alert]:
+        """Take in the events of one commit of the journal; return the alerts they changed."""
+
+        def is_known(event_id: str) -> bool:
+            return any(book.known(event).episode is not None for event in events if event.event_id == event_id)
+
+        taken = [self.take(event, book, now_ns=now_ns) for event in effective(events, is_known=is_known)]
+        return [alert for alert in taken if alert is not None]
 
     def take(self, event: Event, book: Book, *, now_ns: int) -> Alert | None:
         """Take in one event; return the alert it changed, None when it changed none.

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class AlertStore:
-    """The open file. Used by one thread. Every method may raise TransientError (disk full, file busy)."""
+    """The open file. Used by one thread; what belongs together stands inside one `transaction`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Take over an open connection; see `open_store`."""
@@ -56,6 +56,8 @@ class AlertStore:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+        except sqlite3.IntegrityError:
+            raise  # our own fault, not the disk's: trying again would not help
         except sqlite3.Error as error:
             raise TransientError(f"alerts.db cannot be written: {error}") from error
 
@@ -109,6 +111,11 @@ class AlertStore:
         )
         return None if row is None else alert_of(row)
 
+    def alert(self, alert_id: str) -> Alert | None:
+        """Return one alert, None when there is none of that id."""
+        row = self._row(SELECT_ALERT + " WHERE alert_id = ?", alert_id)
+        return None if row is None else alert_of(row)
+
     def catching_up(self) -> list[Alert]:
         """Return the alerts that wait until the service has caught up, oldest first."""
         rows = self.connection.execute(SELECT_ALERT + " WHERE waiting = 'catching_up' ORDER BY opened_ns, case_no")
@@ -135,18 +142,18 @@ class AlertStore:
 
     def acknowledge(self, order: Acknowledgement) -> Alert | None:
         """Carry out an order; return the alert when it changed, None when it is unknown or somebody was first."""
-        row = self._row(SELECT_ALERT + " WHERE alert_id = ?", order.alert_id)
-        if row is None:
+        alert = self.alert(order.alert_id)
+        if alert is None:
             log.warning("order_for_unknown_alert", extra={"order_id": order.order_id, "alert_id": order.alert_id})
             return None
         self.connection.execute(
             "INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?, ?)",
             (order.order_id, order.alert_id, order.by, order.at_ns, order.via),
         )
-        alert = acknowledge(alert_of(row), order)
-        if alert is not None:
-            self.save(alert, None, ())
-        return alert
+        acknowledged = acknowledge(alert, order)
+        if acknowledged is not None:
+            self.save(acknowledged, None, ())
+        return acknowledged
 
     def next_change_no(self) -> int:
         """Return the number of a new change. Belongs inside `transaction`."""

@@ -1,0 +1,39 @@
+"""`python -m alerts`: the alert process without the `satomori` command."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from threading import Event
+
+from alerts.check import check_channels
+from alerts.run import AlertsOptions, run_alerts
+from devices.clock import parse_clock
+from devices.model import SatomoriError
+from devices.site_file import load_site
+
+
+def main() -> int:
+    """Read the options and run until SIGTERM or Ctrl-C; exit code 2 with one clear line on bad use."""
+    parser = argparse.ArgumentParser(prog="python -m alerts", description="Events of the journal to messages.")
+    parser.add_argument("--site", type=Path, required=True, help="the town's site.toml")
+    parser.add_argument("--data", type=Path, default=Path("satomori-data"), help="folder of alerts.db and journal.db")
+    parser.add_argument("--clock", default="", help="<real_start_ns>:<town_start_ns>:<speed>; default: real time")
+    options = parser.parse_args()
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    try:
+        site = load_site(options.site, checks=(check_channels,))
+        options.data.mkdir(parents=True, exist_ok=True)
+        run_alerts(AlertsOptions(site=site, data_dir=options.data, clock=parse_clock(options.clock)), stop)
+    except (SatomoriError, OSError) as error:
+        sys.stderr.write(f"python -m alerts: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Reads the journal's events and the page's orders into `alerts.db`: each batch one transaction with its cursor."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from alerts.orders import OrderRow
+from alerts.planner import Planner
+from alerts.store import AlertStore
+from devices.model import Event
+from ingest.journal_read import EventRow
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 500
+
+
+class Journal(Protocol):
+    """What the alert service needs of `ingest.journal_read.JournalReader`."""
+
+    def events_after(self, event_no: int, *, limit: int = ...) -> Sequence[EventRow]:
+        """Return the events with a higher number, lowest first."""
+
+    def heartbeat_ns(self) -> int:
+        """Return when ingest last said that it works, 0 when never."""
+
+
+class Orders(Protocol):
+    """What the alert service needs of `alerts.orders.OrderReader`."""
+
+    def book_id(self) -> str:
+        """Return which book this is, "" when there is none."""
+
+    def orders_after(self, order_no: int, *, limit: int = ...) -> Sequence[OrderRow]:
+        """Return the orders with a higher number, lowest first."""
+
+
+class Consumer:
+    """Brings `alerts.db` up to the journal and the order book."""
+
+    def __init__(self, *, journal: Journal, orders: Orders, store: AlertStore, planner: Planner) -> None:
+        """Keep the parts; nothing is read yet."""
+        self._journal = journal
+        self._orders = orders
+        self._store = store
+        self._planner = planner
+
+    def take_events(self, *, now_ns: int, most: int = MOST_ROWS) -> int:
+        """Take in the next events, whole commits where possible; return how many, 0 when there is nothing new.
+
+        Having caught up, tell what began during an outage of this service and still goes on.
+        """
+        rows = self._journal.events_after(self._store.event_no(), limit=most)
+        taken = _whole_commits(rows, is_cut=len(rows) == most)
+        if taken:
+            with self._store.transaction():
+                for events in _commits(taken):
+                    self._planner.take_commit(events, self._store, now_ns=now_ns)
+                self._store.set_event_no(taken[-1].event_no)
+        if len(rows) < most:
+            self._catch_up(now_ns=now_ns)
+        return len(taken)
+
+    def take_one_event(self, *, now_ns: int) -> EventRow | None:
+        """Take in the next event by itself; return it, None when there is none.
+
+        For the way around an event that breaks the batch it is in: see `skip_event`.
+        """
+        rows = self._journal.events_after(self._store.event_no(), limit=1)
+        for row in rows:
+            with self._store.transaction():
+                self._planner.take(row.event, self._store, now_ns=now_ns)
+                self._store.set_event_no(row.event_no)
+            return row
+        return None
+
+    def skip_event(self) -> EventRow | None:
+        """Pass over the next event without taking it in; return it, None when there is none."""
+        rows = self._journal.events_after(self._store.event_no(), limit=1)
+        for row in rows:
+            with self._store.transaction():
+                self._store.set_event_no(row.event_no)
+            return row
+        return None
+
+    def take_orders(self) -> int:
+        """Carry out the next orders; return how many were new. Orders of another book are read from its beginning."""
+        book_id = self._orders.book_id()
+        read_book_id, order_no = self._store.order_place()
+        rows = self._orders.orders_after(order_no if book_id == read_book_id else 0, limit=MOST_ROWS)
+        if rows:
+            with self._store.transaction():
+                for row in rows:
+                    self._store.acknowledge(row.acknowledgement)
+                self._store.set_order_place(book_id, rows[-1].order_no)
+        return len(rows)
+
+    def _catch_up(self, *, now_ns: int) -> None:
+        waiting = self._store.catching_up()
+        if not waiting:
+            return
+        with self._store.transaction():
+            for alert in waiting:
+                self._planner.catch_up(alert, self._store, now_ns=now_ns)
+        log.warning("caught_up_after_outage", extra={"alerts": len(waiting)})
+
+
+def _whole_commits(rows: Sequence[EventRow], *, is_cut: bool) -> Sequence[EventRow]:
+    """Return the rows without a last commit of which more rows may follow, unless there is only that one."""
+    if not is_cut or rows[0].commit_no == rows[-1].commit_no:
+        return rows
+    return [row for row in rows if row.commit_no != rows[-1].commit_no]
+
+
+def _commits(rows: Sequence[EventRow]) -> list[list[Event]]:
+    groups: dict[int, list[Event]] = {}
+    for row in rows:
+        groups.setdefault(row.commit_no, []).append(row.event)
+    return list(groups.values())
