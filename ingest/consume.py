@@ -52,8 +52,8 @@ class Link(Protocol):
 class Processor(Protocol):
     """What of `ingest.pipeline.Pipeline` is used."""
 
-    def process(self, readings: Sequence[Reading], *, now_ns: int) -> Outcome:
-        """Take the readings in and say what follows."""
+    def process(self, readings: Sequence[Reading], *, now_ns: int, due_ns: int | None = None) -> Outcome:
+        """Take the readings in and say what follows; deadlines count up to `due_ns`."""
 
     def next_deadline_ns(self) -> int | None:
         """Say when to be called next even without readings."""
@@ -72,12 +72,16 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a Consumer works with. `boot_id` differs for every start, so that batch names never repeat."""
+    """What a Consumer works with. `boot_id` differs for every start, so that batch names never repeat.
+
+    A deadline is judged `settle_ns` after it passed: what was on its way through gateway and broker is no silence.
+    """
 
     link: Link
     processor: Processor
     journal: Journal
     boot_id: str
+    settle_ns: int = 0
 
 
 class Consumer:
@@ -139,7 +143,8 @@ class Consumer:
                 quarantine.append(_poison_row(message, now_ns=now_ns))
             else:
                 readings += unpacked.readings
-        outcome = self._parts.processor.process(readings, now_ns=now_ns)
+        due_ns = now_ns - self._parts.settle_ns
+        outcome = self._parts.processor.process(readings, now_ns=now_ns, due_ns=due_ns)
         self._batches += 1
         counts, self._counts = self._counts, Counter()
         counts.update(messages=len(self._working), readings=len(readings))

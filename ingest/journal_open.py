@@ -54,13 +54,14 @@ def open_file(path: Path, *, now_ns: int) -> Opened:
 
 
 def _open_sound(path: Path) -> Opened:
-    is_new = not path.exists() or path.stat().st_size == 0
-    if is_new and any(side_file.stat().st_size for side_file in _side_files(path)):
+    is_empty = not path.exists() or path.stat().st_size == 0
+    if is_empty and any(side_file.stat().st_size for side_file in _side_files(path)):
         # SQLite would delete the log: it may be all that is left
         raise JournalDamagedError(f"journal {path} is empty or gone but its write-ahead log is there")
     connection = connect_writer(path)
     try:
-        if is_new:
+        # also a file whose very first start was killed before its tables were committed
+        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
             _create_tables(connection, path)
             return Opened(connection=connection)
         _check_identity(connection, path)

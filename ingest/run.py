@@ -29,6 +29,7 @@ JOURNAL_FILE = "journal.db"
 _LOCK_FILE = "ingest.lock"
 _TICK_S = 0.8
 _SHORTEST_WAIT_S = 0.01
+_SETTLE_S = 3.0
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_MOST_S = 5.0
 
@@ -86,7 +87,11 @@ class _Session:
         self.journal = journal
         self._options = options
         self._pipeline = self._new_pipeline()
-        parts = Parts(link=link, processor=self._pipeline, journal=journal, boot_id=os.urandom(8).hex())
+        self._pipeline.resume(options.clock.now_ns())
+        self._settle_ns = options.clock.town_ns_of(real_s=_SETTLE_S)
+        parts = Parts(
+            link=link, processor=self._pipeline, journal=journal, boot_id=os.urandom(8).hex(), settle_ns=self._settle_ns
+        )
         self._consumer = Consumer(parts, now_s=time.monotonic())
         self._broken: _Broken | None = None
         self._fault_since_s: float | None = None
@@ -115,7 +120,9 @@ class _Session:
         deadline_ns = self._pipeline.next_deadline_ns()
         if deadline_ns is None:
             return _TICK_S
-        return min(_TICK_S, max(_SHORTEST_WAIT_S, self._options.clock.real_seconds_until(deadline_ns)))
+        return min(
+            _TICK_S, max(_SHORTEST_WAIT_S, self._options.clock.real_seconds_until(deadline_ns + self._settle_ns))
+        )
 
     def _repair(self) -> None:
         """Read rule state from the journal again when the one in memory ran ahead of it or broke half-way."""

@@ -63,11 +63,13 @@ class CountingPipeline:
         self.count = int(snapshot.get("count", b"0"))
         self.poison = poison
         self.deadline_ns = deadline_ns
+        self.due_ns: int | None = None
 
     def next_deadline_ns(self) -> int | None:
         return self.deadline_ns
 
-    def process(self, readings: Sequence[Reading], *, now_ns: int) -> Outcome:
+    def process(self, readings: Sequence[Reading], *, now_ns: int, due_ns: int | None = None) -> Outcome:
+        self.due_ns = due_ns
         fresh, events, state, duplicates = [], list[Event](), dict[str, bytes](), 0
         for one in readings:
             if self.poison and one.device_id == self.poison:

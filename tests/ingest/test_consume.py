@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from devices.model import Reading
-from ingest.consume import MOST_READINGS, RECEIPT_FOR_S
+from ingest.consume import MOST_READINGS, RECEIPT_FOR_S, Consumer, Parts
 from ingest.journal import JournalWriter
 from ingest.journal_faults import JournalDamagedError, StorageError
 from ingest.journal_read import JournalReader
 from ingest.pipeline import Outcome
 from tests.ingest.hub import NOW_NS, STEPS, CountingPipeline, FakeLink, Hub, do_steps, pack, send_from_gateway
-from tests.ingest.journal_cases import fill_disk, free_disk, reading
+from tests.ingest.journal_cases import SECOND_NS, fill_disk, free_disk, reading
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ class TestBadInput:
         send_from_gateway(link, [1, 2])
 
         class BrokenPipeline(CountingPipeline):
-            def process(self, readings: Sequence[Reading], *, now_ns: int) -> Outcome:
+            def process(self, readings: Sequence[Reading], *, now_ns: int, due_ns: int | None = None) -> Outcome:
                 raise ZeroDivisionError("planted")
 
         for _ in range(10):
@@ -218,6 +218,13 @@ class TestTicksAndReceipts:
             hub.step()
             stamps.add(JournalReader(hub.path).heartbeat_ns())
         assert len(stamps) == 5
+
+    def test_deadlines_wait_for_what_is_still_on_its_way(self, tmp_path: Path, link: FakeLink) -> None:
+        journal, pipeline = JournalWriter.open(tmp_path / "journal.db", now_ns=0), CountingPipeline({})
+        parts = Parts(link=link, processor=pipeline, journal=journal, boot_id="b", settle_ns=3 * SECOND_NS)
+        Consumer(parts, now_s=0.0).process(now_ns=NOW_NS)
+        assert pipeline.due_ns == NOW_NS - 3 * SECOND_NS
+        journal.close()
 
     def test_counts_of_an_idle_tick_are_not_lost(self, hub: Hub) -> None:
         hub.step()

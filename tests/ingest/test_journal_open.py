@@ -13,7 +13,9 @@ import pytest
 from devices.model import PermanentError
 from ingest import journal_open
 from ingest.journal import JournalWriter
+from ingest.journal_faults import StorageError
 from ingest.journal_read import JournalReader
+from ingest.journal_schema import connect_writer
 from ingest.receipts import ReceiptRows
 from tests.ingest.journal_cases import SECOND_NS, T0_NS, batch, dump, event, reading
 
@@ -194,6 +196,19 @@ def test_a_newer_journal_is_refused_and_left_alone(path: Path) -> None:
         JournalWriter.open(path, now_ns=NOW_NS)
     assert set_aside_in(path.parent) == []
     assert path.exists()
+
+
+def test_killed_before_the_first_commit_is_a_new_journal(path: Path) -> None:
+    connect_writer(path).close()
+    assert path.stat().st_size > 0
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    assert JournalReader(path).counters() == {"starts": 1}
+    assert set_aside_in(path.parent) == []
+
+
+def test_a_disk_without_write_ahead_log_is_told() -> None:
+    with pytest.raises(StorageError, match="journal mode 'memory'"):
+        connect_writer(Path(":memory:"))
 
 
 def test_an_empty_file_is_a_new_journal(path: Path) -> None:
