@@ -68,7 +68,8 @@ class Feed:
         body = b""
         if has_news:
             before = _not_ahead(seen.place, of=place)
-            events = self._events_after(seen.event_no if before.commit_no else 0)
+            found = self._events_after(seen.event_no if before.commit_no else 0)
+            events = [row for row in found if row.commit_no > before.commit_no]
             body = self._messages(self._take_latest(seen, after_commit_no=before.commit_no), events, before.change_no)
         cards = self._changed_cards(seen)
         seen.cards_s = now_s

@@ -37,19 +37,18 @@ def ask(client: TestClient, **query: str | int) -> dict[str, Any]:
 
 def test_latest_carries_exact_times_and_words(world: World, client: TestClient) -> None:
     world.journal.reading("snow-17", "snow_depth", math.nan, observed_ns=START_NS, flag=9)
-    assert client.get("/api/v1/latest").json()["latest"] == [
-        {
-            "device_id": "snow-17",
-            "quantity": "snow_depth",
-            "value": None,
-            "unit": "m",
-            "flag": "missing",
-            "observed_at": "2026-01-14T21:00:00.000000001Z",
-            "received_at": "2026-01-14T21:00:00.000000001Z",
-            "heard_at": "2026-01-14T21:00:00.000000001Z",
-            "commit_no": 1,
-        }
-    ]
+    (found,) = client.get("/api/v1/latest").json()["latest"]
+    assert found.pop("commit_no") > 0
+    assert found == {
+        "device_id": "snow-17",
+        "quantity": "snow_depth",
+        "value": None,
+        "unit": "m",
+        "flag": "missing",
+        "observed_at": "2026-01-14T21:00:00.000000001Z",
+        "received_at": "2026-01-14T21:00:00.000000001Z",
+        "heard_at": "2026-01-14T21:00:00.000000001Z",
+    }
 
 
 def test_latest_of_one_device(world: World, client: TestClient) -> None:
@@ -159,7 +158,7 @@ def test_events_of_one_subject_and_span(world: World, client: TestClient) -> Non
     world.journal.event("snow-pass", observed_ns=START_NS + SECOND_NS)
     span = {"from": iso(START_NS), "to": iso(START_NS + 9 * SECOND_NS)}
     found = client.get("/api/v1/events", params={**span, "subject": "snow-17"}).json()["events"]
-    assert [row["event_no"] for row in found] == [1]
+    assert [row["observed_at"] for row in found] == [iso(START_NS)]
 
 
 def test_quarantine_shows_counts_and_raw_bytes_as_hex(world: World, client: TestClient) -> None:

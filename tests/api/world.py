@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from alerts.model import Alert, AlertState
-from alerts.rows import ALERT_COLUMNS, alert_row
-from alerts.schema import ALERTS_SCHEMA, open_writer
+import numpy as np
+
+from alerts.model import Acknowledgement, Alert, AlertState
+from alerts.store import open_store
 from api.sources import ApiSettings
 from devices.clock import Clock
-from devices.model import SECOND_NS, EventState, Severity
+from devices.model import SECOND_NS, Event, EventState, QuarantineRow, Reading, Severity
 from devices.site import Site
 from devices.site_file import load_site
-from ingest.journal_schema import SCHEMA, connect_writer
+from ingest.batch import SeriesIndex, batch_from_readings, empty_batch
+from ingest.journal import JournalBatch, JournalWriter
+from ingest.journal_schema import connect_writer
+from ingest.pipeline import Outcome
 
 HOUR_NS = 3600 * SECOND_NS
 
@@ -38,101 +41,106 @@ class Row:
     seq: int = -1
     resent: bool = False
 
+    def reading(self) -> Reading:
+        return Reading(
+            device_id=self.device_id,
+            quantity=self.quantity,
+            value=self.value,
+            observed_ns=self.observed_ns,
+            received_ns=self.observed_ns,
+            seq=self.seq if self.seq >= 0 else None,
+            resent=self.resent,
+        )
+
 
 class JournalFile:
-    """Writes `journal.db` with the tables of ingest, one commit a call."""
+    """`journal.db` by the writer of ingest, one commit a call."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, now_ns: int) -> None:
+        self._writer = JournalWriter.open(path, now_ns=now_ns)
         self._connection = connect_writer(path)
-        if not self._connection.execute("PRAGMA user_version").fetchone()[0]:
-            for statement in SCHEMA:
-                self._connection.execute(statement)
 
     def readings(self, rows: Iterable[Row]) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        commit_no = self._next("commit_no")
+        index = SeriesIndex()
+        flags: dict[tuple[int, int], int] = {}
+        readings: list[Reading] = []
         for row in rows:
-            self._reading(row, commit_no)
-        self._connection.execute("COMMIT")
+            flags[index.id_of(row.device_id, row.quantity), row.observed_ns] = row.flag
+            readings.append(row.reading())
+        batch = batch_from_readings(readings, index)
+        keys = zip(batch.series.tolist(), batch.observed_ns.tolist(), strict=True)
+        flagged = replace(batch, flag=np.array([flags[key] for key in keys], dtype=np.uint8))
+        self._commit(replace(_nothing(index), observations=flagged))
 
     def reading(self, device_id: str, quantity: str, value: float, *, observed_ns: int, flag: int = 1) -> None:
         self.readings([Row(device_id=device_id, quantity=quantity, value=value, observed_ns=observed_ns, flag=flag)])
 
-    def event(self, subject: str, *, observed_ns: int, rule_id: str = "deep-snow", value: float = 1.2) -> int:
-        self._connection.execute("BEGIN IMMEDIATE")
-        commit_no, event_no = self._next("commit_no"), self._next("event_no")
-        self._connection.execute(
-            "INSERT INTO event_log VALUES (?, ?, ?, ?, ?, ?, 'snow_depth', ?, ?, ?, ?, ?, ?)",
-            (event_no, commit_no, f"{event_no:032x}", rule_id, subject, subject, EventState.RAISED.value,
-             int(Severity.CRITICAL), observed_ns, observed_ns, value, math.nan),
-        )  # fmt: skip
-        self._connection.execute("COMMIT")
-        return event_no
+    def event(self, subject: str, *, observed_ns: int) -> None:
+        event = Event(
+            event_id=f"{observed_ns:032x}",
+            rule_id="deep-snow",
+            subject=subject,
+            device_id=subject,
+            quantity="snow_depth",
+            state=EventState.RAISED,
+            severity=Severity.CRITICAL,
+            observed_ns=observed_ns,
+            detected_ns=observed_ns,
+            value=1.2,
+            limit=math.nan,
+        )
+        self._commit(replace(_nothing(SeriesIndex()), events=(event,)))
 
     def quarantine(self, reason: str, *, raw: bytes, received_ns: int, detail: str = "bytes do not decode") -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._next("commit_no")
-        self._connection.execute(
-            "INSERT INTO quarantine (publisher, device_id, reason, detail, raw, received_ns, last_received_ns, count)"
-            " VALUES ('gw-01', 'snow-17', ?, ?, ?, ?, ?, 1)",
-            (reason, detail, raw, received_ns, received_ns),
+        row = QuarantineRow(
+            publisher="gw-01", device_id="snow-17", reason=reason, detail=detail, raw=raw, received_ns=received_ns
         )
-        for name in ("quarantined", f"quarantined.{reason}"):
-            self._connection.execute(
-                "INSERT INTO counters VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1", (name,)
-            )
-        self._connection.execute("COMMIT")
+        self._commit(replace(_nothing(SeriesIndex()), quarantine=(row,)))
 
     def beat(self, now_ns: int) -> None:
         self._connection.execute("UPDATE pulse SET heartbeat_ns = ?", (now_ns,))
 
     def close(self) -> None:
         self._connection.close()
+        self._writer.close()
 
-    def _next(self, column: str) -> int:
-        self._connection.execute(f"UPDATE pulse SET {column} = {column} + 1")
-        number: int = self._connection.execute(f"SELECT {column} FROM pulse").fetchone()[0]
-        return number
+    def _commit(self, outcome: Outcome) -> None:
+        # The heartbeat of the file is what `beat` set last, not the time of this commit.
+        heartbeat_ns = self._connection.execute("SELECT heartbeat_ns FROM pulse").fetchone()[0]
+        self._writer.commit(JournalBatch(outcome=outcome, now_ns=heartbeat_ns))
 
-    def _reading(self, row: Row, commit_no: int) -> None:
-        execute = self._connection.execute
-        execute("INSERT OR IGNORE INTO series (device_id, quantity) VALUES (?, ?)", (row.device_id, row.quantity))
-        series_id = execute(
-            "SELECT series_id FROM series WHERE device_id = ? AND quantity = ?", (row.device_id, row.quantity)
-        ).fetchone()[0]
-        value = None if math.isnan(row.value) else row.value
-        execute(
-            "INSERT OR REPLACE INTO observations VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-            (series_id, row.observed_ns, row.seq, row.observed_ns, value, row.flag, row.resent),
-        )
-        heard_ns = 0 if row.resent else row.observed_ns
-        execute(
-            "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (series_id, value, row.flag, row.observed_ns, row.seq, row.observed_ns, heard_ns, commit_no),
-        )
+
+def _nothing(index: SeriesIndex) -> Outcome:
+    return Outcome(
+        observations=empty_batch(),
+        duplicates=0,
+        conflicts=(),
+        quarantine=(),
+        events=(),
+        changed_state={},
+        series=index,
+    )
 
 
 class AlertsFile:
-    """Writes `alerts.db` with the tables of the alert service."""
+    """`alerts.db` by the store of the alert service."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection: sqlite3.Connection = open_writer(path, ALERTS_SCHEMA)
+    def __init__(self, path: Path, *, now_ns: int) -> None:
+        self.store = open_store(path, now_ns=now_ns)
 
     def put(self, alert: Alert) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("UPDATE pulse SET change_no = change_no + 1")
-        change_no = self._connection.execute("SELECT change_no FROM pulse").fetchone()[0]
-        row = alert_row(replace(alert, change_no=change_no))
-        values = [None if isinstance(value, float) and math.isnan(value) else value for value in row]
-        marks = ", ".join("?" * len(values))
-        self._connection.execute(f"INSERT OR REPLACE INTO alerts ({ALERT_COLUMNS}) VALUES ({marks})", values)
-        self._connection.execute("COMMIT")
+        with self.store.transaction():
+            self.store.save(alert, None, ())
+
+    def acknowledge(self, order: Acknowledgement) -> None:
+        with self.store.transaction():
+            self.store.acknowledge(order)
 
     def beat(self, now_ns: int) -> None:
-        self._connection.execute("UPDATE pulse SET heartbeat_ns = ?", (now_ns,))
+        self.store.beat(now_ns)
 
     def close(self) -> None:
-        self._connection.close()
+        self.store.close()
 
 
 def an_alert(
@@ -160,8 +168,8 @@ class World:
         self.folder = folder
         self.site = site or small_site()
         self.clock = clock or Clock()
-        self.journal = JournalFile(folder / "journal.db")
-        self.alerts = AlertsFile(folder / "alerts.db")
+        self.journal = JournalFile(folder / "journal.db", now_ns=self.now_ns())
+        self.alerts = AlertsFile(folder / "alerts.db", now_ns=self.now_ns())
 
     @property
     def settings(self) -> ApiSettings:
