@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from alerts.model import Waiting
+from api.app import create_app
 from devices.model import SECOND_NS, Severity
-from tests.api.world import Row, World, an_alert
+from tests.api.world import Row, World, an_alert, small_site
 
 MINUTE_NS = 60 * SECOND_NS
 
@@ -122,6 +124,16 @@ def test_a_watched_home_of_which_nothing_is_known_is_never_quiet(world: World, c
     world.alerts.put(replace(alert, device_id="", station_id="home-07", domain="watch"))
     card = station(client, "home-07")
     assert (card["state"], card["activity"]) == ("unknown", "unknown")
+
+
+def test_one_silent_sensor_makes_a_home_unknown(tmp_path: Path) -> None:
+    site = small_site()
+    second = next(device for device in site.device if device.id == "motion-07").model_copy(update={"id": "motion-08"})
+    world = World(tmp_path, site=site.model_copy(update={"device": (*site.device, second)}))
+    world.journal.reading("motion-07", "occupancy", 1.0, observed_ns=world.now_ns())
+    card = station(TestClient(create_app(world.settings), base_url="http://127.0.0.1"), "home-07")
+    world.close()
+    assert (card["activity"], card["silent_devices"]) == ("unknown", ["motion-08"])
 
 
 def test_an_alert_of_a_home_colours_the_home(world: World, client: TestClient) -> None:
