@@ -1,233 +1,147 @@
-"""Events to changes of alerts. Pure: no clock, no file, no site.
+"""What goes over the live stream: looks at both stores, encodes what is new once.
 
-Identity is (rule_id, subject): while an alert of it is open, further raises attach to it. What is resolved stays
-resolved; a new beginning is a new alert. Acknowledged is not resolved.
-
-| open alert | event | becomes |
-|---|---|---|
-| none | raised | new alert, firing; told unless it is old news |
-| one | raised again, by the same episode | better numbers; nothing is told, an acknowledgement stands |
-| one | raised, by another episode | the episode attaches; nothing is told, an acknowledgement stands |
-| one that was never told | raised, and this is news | the same alert, told now |
-| one | cleared, of its newest episode or later than that one began | resolved, told |
-| one | withdrawn, another episode still goes on | the alert goes on with that one |
-| one | withdrawn, none goes on | resolved with the note `withdrawn`, told as a correction |
-| none | cleared, withdrawn | nothing |
-| none | raised, by an episode that had ended | a new alert: late data have undone the end |
+Ids: only the last message of a chunk carries one, so a client that loses the connection in the middle of a chunk gets
+the whole chunk again. Every reading that changed a newest value is a `reading` message; of several readings of one
+series between two looks only the newest is sent. `health` carries the town's clock, the state of the system, and the
+cards of the stations that changed (to a new client: all).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
-from alerts.model import Acknowledgement, Alert, AlertState, Telling, Waiting
-from devices.model import Event, EventState
-from devices.site import Domain
+from api.cards import station_out
+from api.render import event_out, latest_out
+from api.schemas import HealthOut, StationOut
+from api.sources import Sources
+from api.stream import Chunk, Place
+from api.wire import message
+from ingest.journal_read import EventRow, LatestRow
 
-WITHDRAWN_NOTE = "withdrawn"
+CARDS_EVERY_S = 1.0
+HEALTH_EVERY_S = 5.0
+MOST_EVENTS = 1_000
+END_OF_TIME_NS = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
-    """One event_id and the alert it belongs to. `openings` counts how often it opened an alert of its own.
+class HealthMessage(HealthOut):
+    """`/health` with the cards that changed."""
 
-    `raised_ns` is when it began to be so; `end_state` None while it goes on.
+    stations: list[StationOut]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """What has been sent to everybody so far."""
+
+    place: Place
+    event_no: int = 0
+    latest: dict[tuple[str, str], LatestRow] = field(default_factory=dict)
+    cards: dict[str, StationOut] = field(default_factory=dict)
+    serial: int = 0
+    cards_s: float = float("-inf")
+    health_s: float = float("-inf")
+
+
+class Feed:
+    """Turns changes of the journal and the alerts into chunks. Used by one thread at a time.
+
+    `monotonic_s` gives the machine's own time; how often things are sent is never sped up. All reading comes before
+    any remembering, so a look that fails half-way is simply taken again.
     """
 
-    event_id: str
-    alert_id: str
-    openings: int
-    raised_ns: int
-    end_state: EventState | None = None
+    def __init__(self, sources: Sources, monotonic_s: Callable[[], float]) -> None:
+        self._sources = sources
+        self._monotonic_s = monotonic_s
+        self._seen: _Seen | None = None
+
+    def poll(self) -> Chunk | None:
+        """Return what is new since the last call, None when nothing is and no health message is due."""
+        seen = self._begun()
+        now_s = self._monotonic_s()
+        place = self._sources.place()
+        has_news = place != seen.place
+        if not has_news and now_s - seen.cards_s < CARDS_EVERY_S:
+            return None
+        events: list[EventRow] = []
+        body = b""
+        if has_news:
+            before = _not_ahead(seen.place, of=place)
+            found = self._events_after(seen.event_no if before.commit_no else 0)
+            events = [row for row in found if row.commit_no > before.commit_no]
+            body = self._messages(self._take_latest(seen, after_commit_no=before.commit_no), events, before.change_no)
+        cards = self._changed_cards(seen)
+        seen.cards_s = now_s
+        if not body and not cards and now_s - seen.health_s < HEALTH_EVERY_S:
+            return None
+        health = self._health(seen, place, cards.values())
+        seen.health_s = now_s
+        seen.place = place
+        seen.event_no = events[-1].event_no if events else seen.event_no
+        seen.cards |= cards
+        seen.serial += 1
+        return Chunk(serial=seen.serial, body=body + health)
+
+    def catch_up(self, place: Place | None) -> Chunk:
+        """Return all cards, and for a client that was here before what it missed.
+
+        A place ahead of ours belongs to another journal (restored, replaced): then everything is sent.
+        """
+        seen = self._begun()
+        body = b""
+        if place is not None and place != seen.place:
+            after = _not_ahead(place, of=seen.place)
+            rows = [row for row in seen.latest.values() if row.commit_no > after.commit_no]
+            recent = self._events_after(max(0, seen.event_no - MOST_EVENTS))
+            events = [row for row in recent if row.commit_no > after.commit_no and row.event_no <= seen.event_no]
+            body = self._messages(rows, events, after.change_no)
+        return Chunk(serial=seen.serial, body=body + self._health(seen, seen.place, seen.cards.values()))
+
+    def _begun(self) -> _Seen:
+        """Return what has been seen; at first the present, which a new client reads from the API."""
+        if self._seen is None:
+            seen = _Seen(place=self._sources.place())
+            self._take_latest(seen, after_commit_no=0)
+            newest = self._sources.journal.events(since_ns=0, until_ns=END_OF_TIME_NS, limit=MOST_EVENTS)
+            seen.event_no = max((row.event_no for row in newest), default=0)
+            seen.cards = self._changed_cards(seen)
+            self._seen = seen
+        return self._seen
+
+    def _take_latest(self, seen: _Seen, *, after_commit_no: int) -> list[LatestRow]:
+        rows = self._sources.journal.latest(after_commit_no=after_commit_no)
+        if after_commit_no == 0:
+            seen.latest.clear()
+        seen.latest.update(((row.device_id, row.quantity), row) for row in rows)
+        return rows
+
+    def _events_after(self, event_no: int) -> list[EventRow]:
+        found: list[EventRow] = []
+        while rows := self._sources.journal.events_after(found[-1].event_no if found else event_no, limit=MOST_EVENTS):
+            found += rows
+        return found
+
+    def _messages(self, rows: Iterable[LatestRow], events: Iterable[EventRow], change_no: int) -> bytes:
+        parts = [message("reading", latest_out(row).model_dump_json()) for row in rows]
+        parts += [message("event", event_out(row, self._sources.town).model_dump_json()) for row in events]
+        parts += [message("alert", alert.model_dump_json()) for alert in self._sources.notices.changed_after(change_no)]
+        return b"".join(parts)
+
+    def _changed_cards(self, seen: _Seen) -> dict[str, StationOut]:
+        picture = self._sources.picture(list(seen.latest.values()), self._sources.open_alerts())
+        cards = {station.id: station_out(picture, station) for station in self._sources.town.site.station}
+        return {key: card for key, card in cards.items() if seen.cards.get(key) != card}
+
+    def _health(self, seen: _Seen, place: Place, cards: Iterable[StationOut]) -> bytes:
+        health = self._sources.health(list(seen.latest.values()))
+        body = HealthMessage(**dict(health), stations=list(cards)).model_dump_json()
+        return message("health", body, place=place.as_text())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is on record about an event: the open alert of its identity, its own episode, the alert's other episodes.
-
-    `newest` is the episode `alert.event_id` names. `other` is the newest episode of that alert, apart from the event's
-    own, that still goes on.
-    """
-
-    alert: Alert | None = None
-    episode: Episode | None = None
-    newest: Episode | None = None
-    other: Episode | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What the site says about an event, and whether the event is still news."""
-
-    station_id: str = ""
-    domain: Domain = "system"
-    waiting: Waiting = Waiting.NONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What an event does. `alert` None: only the episode is noted. `telling` None: nobody is told."""
-
-    episode: Episode
-    alert: Alert | None = None
-    telling: Telling | None = None
-    is_new: bool = False
-
-
-def apply_event(event: Event, known: Known, context: Context) -> Change | None:
-    """Return what `event` changes, None when it changes nothing (unknown episode, or an old row)."""
-    match event.state:
-        case EventState.RAISED:
-            return _raised(event, known, context)
-        case EventState.CLEARED:
-            return _cleared(event, known)
-        case EventState.WITHDRAWN:
-            return _withdrawn(event, known)
-
-
-def acknowledge(alert: Alert, order: Acknowledgement) -> Alert | None:
-    """Return the alert as acknowledged, None when somebody was first. A resolved alert keeps its state."""
-    if alert.acknowledged_ns is not None:
-        return None
-    state = AlertState.ACKNOWLEDGED if alert.is_open else AlertState.RESOLVED
-    return replace(alert, state=state, acknowledged_ns=order.at_ns, acknowledged_by=order.by)
-
-
-def caught_up(alert: Alert) -> Alert:
-    """Return an alert that waited for the service to catch up: one that is still open is told after all."""
-    return replace(alert, waiting=Waiting.NONE if alert.is_open else Waiting.HISTORY)
-
-
-def effective(events: Sequence[Event], *, is_known: Callable[[str], bool]) -> list[Event]:
-    """Return what one commit comes down to, withdrawals last.
-
-    Late data may tell an episode again; of each episode its last row holds. One that began and ended within the commit
-    keeps both rows when it is new (it is told), and none when it was withdrawn at once. With withdrawals last, an
-    episode whose start has moved attaches under its new identity before the old one goes, and nobody is told twice.
-    """
-    last = {event.event_id: index for index, event in enumerate(events)}
-    began = {event.event_id: index for index, event in enumerate(events) if event.state is EventState.RAISED}
-    kept: list[int] = []
-    moved: list[int] = []
-    for event_id, index in last.items():
-        state = events[index].state
-        if state is not EventState.WITHDRAWN:
-            kept.append(index)
-        elif is_known(event_id):
-            moved.append(index)
-        if state is EventState.CLEARED and event_id in began and not is_known(event_id):
-            kept.append(began[event_id])
-    return [events[index] for index in (*sorted(kept), *sorted(moved))]
-
-
-def _raised(event: Event, known: Known, context: Context) -> Change | None:
-    episode = known.episode
-    if episode is not None and episode.end_state is None:
-        return _told_again(event, episode, known.alert)
-    if known.alert is not None:
-        return _attached(event, known, known.alert, context)
-    openings = 1 if episode is None else episode.openings + 1
-    alert_id = event.event_id if openings == 1 else _hash(f"{event.event_id}|{openings}")
-    return Change(
-        episode=Episode(event_id=event.event_id, alert_id=alert_id, openings=openings, raised_ns=event.observed_ns),
-        alert=_new_alert(event, alert_id, context),
-        telling=Telling.RAISED if context.waiting is Waiting.NONE else None,
-        is_new=True,
+def _not_ahead(place: Place, *, of: Place) -> Place:
+    """Return `place` with 0 for what is ahead of `of`: it counts in a file that is no longer there."""
+    return Place(
+        place.commit_no if place.commit_no <= of.commit_no else 0,
+        place.change_no if place.change_no <= of.change_no else 0,
     )
-
-
-def _told_again(event: Event, episode: Episode, alert: Alert | None) -> Change | None:
-    """Take over the better numbers that late data gave an episode that goes on; nobody is told again."""
-    if event.observed_ns == episode.raised_ns:
-        return None
-    episode = replace(episode, raised_ns=event.observed_ns)
-    if alert is None or alert.event_id != event.event_id:
-        return Change(episode=episode)
-    corrected = replace(alert, observed_ns=event.observed_ns, value=event.value, limit=event.limit)
-    return Change(episode=episode, alert=corrected)
-
-
-def _new_alert(event: Event, alert_id: str, context: Context) -> Alert:
-    return Alert(
-        alert_id=alert_id,
-        case_no="",
-        rule_id=event.rule_id,
-        subject=event.subject,
-        device_id=event.device_id,
-        station_id=context.station_id,
-        domain=context.domain,
-        quantity=event.quantity,
-        state=AlertState.FIRING,
-        severity=event.severity,
-        opened_ns=event.detected_ns,
-        observed_ns=event.observed_ns,
-        value=event.value,
-        limit=event.limit,
-        event_id=event.event_id,
-        waiting=context.waiting,
-    )
-
-
-def _attached(event: Event, known: Known, alert: Alert, context: Context) -> Change:
-    openings = 0 if known.episode is None else known.episode.openings
-    episode = Episode(event_id=event.event_id, alert_id=alert.alert_id, openings=openings, raised_ns=event.observed_ns)
-    is_newest = known.newest is None or event.observed_ns >= known.newest.raised_ns
-    severity = max(alert.severity, event.severity)
-    alert = replace(alert, event_id=event.event_id if is_newest else alert.event_id, severity=severity)
-    if alert.waiting is Waiting.NONE or context.waiting is not Waiting.NONE:
-        return Change(episode=episode, alert=alert)
-    news = replace(alert, observed_ns=event.observed_ns, value=event.value, limit=event.limit, waiting=Waiting.NONE)
-    return Change(episode=episode, alert=news, telling=Telling.RAISED)
-
-
-def _cleared(event: Event, known: Known) -> Change | None:
-    alert = known.alert
-    is_over = alert is not None and (
-        event.event_id == alert.event_id or known.newest is None or event.observed_ns >= known.newest.raised_ns
-    )
-    if alert is None or not is_over:
-        return _ended(event, known)
-    episode = known.episode or _unknown_episode(event, alert)
-    return Change(
-        episode=replace(episode, end_state=EventState.CLEARED),
-        alert=_resolved(alert, event, note=""),
-        telling=Telling.CLEARED if alert.waiting is Waiting.NONE else None,
-    )
-
-
-def _withdrawn(event: Event, known: Known) -> Change | None:
-    alert, episode = known.alert, known.episode
-    if alert is None or episode is None or episode.alert_id != alert.alert_id or episode.end_state is not None:
-        return _ended(event, known)
-    ended = replace(episode, end_state=EventState.WITHDRAWN)
-    if known.other is not None:
-        goes_on_with = known.other.event_id if alert.event_id == event.event_id else alert.event_id
-        return Change(episode=ended, alert=replace(alert, event_id=goes_on_with))
-    return Change(
-        episode=ended,
-        alert=_resolved(alert, event, note=WITHDRAWN_NOTE),
-        telling=Telling.WITHDRAWN if alert.waiting is Waiting.NONE else None,
-    )
-
-
-def _resolved(alert: Alert, event: Event, *, note: str) -> Alert:
-    """Return the alert as over; one that was never told is history."""
-    waiting = Waiting.NONE if alert.waiting is Waiting.NONE else Waiting.HISTORY
-    return replace(alert, state=AlertState.RESOLVED, resolved_ns=event.detected_ns, note=note, waiting=waiting)
-
-
-def _ended(event: Event, known: Known) -> Change | None:
-    """Note the end of an episode that does not end its alert."""
-    if known.episode is None or known.episode.end_state is event.state:
-        return None
-    return Change(episode=replace(known.episode, end_state=event.state))
-
-
-def _unknown_episode(event: Event, alert: Alert) -> Episode:
-    return Episode(event_id=event.event_id, alert_id=alert.alert_id, openings=0, raised_ns=event.observed_ns)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
