@@ -19,14 +19,15 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from devices.model import TransientError
-from gateway import spool_file
-from gateway.spool_room import DROPPED, make_room
+from gateway import spool_file, spool_rows
+from gateway.spool_ballast import Ballast
+from gateway.spool_room import make_room
 from gateway.spool_types import DamagedRow, NewRow, Ranges, SpoolOptions, SpoolState, StoredRow, Want
 
 log = logging.getLogger(__name__)
 
 _NO_NOTES: Mapping[str, str] = MappingProxyType({})
-_DAMAGED_KEPT = 200
+_STRIKE_CHUNK = 64
 _EXPIRE_CHUNK = 2_000
 _SALVAGE_CHUNK = 500
 _PAGE = 4_096
@@ -53,6 +54,9 @@ class Spool:
         self._found_damaged: list[DamagedRow] = []
         self._uncounted: dict[str, int] = {}
         self._unsalvaged: Path | None = None
+        ballast = options.path.with_name(options.path.name + ".ballast")
+        self._ballast = Ballast(ballast, spool_bytes=options.max_bytes)
+        self._is_tight = False
 
     @classmethod
     def open(cls, options: SpoolOptions, *, now_ns: int) -> Spool:
@@ -83,14 +87,12 @@ class Spool:
             if self._is_near_bound(tenths=9, need=need):
                 self._make_room(need)
             try:
-                return self._insert(rows, notes)
+                numbers = self._insert(rows, notes)
             except _BoundError:
                 self._make_room(need)
-            try:
-                return self._insert(rows, notes)
-            except _BoundError:
-                self._enter_fault("bound_reached")
-                raise
+                numbers = self._insert(rows, notes)
+            self._leave_fault()
+            return numbers
 
     def waiting(self, want: Want) -> list[StoredRow]:
         """Return unsent rows in order of number, within `want`; at least one when there is one.
@@ -98,48 +100,51 @@ class Spool:
         A row whose checksum fails is moved to `damaged`, counted, and told by `take_damaged`.
         """
         with self._reading() as db:
-            found = db.execute(
-                "SELECT number, crc, lane, device_id, received_ns, records, body FROM rows"
-                " WHERE done_ns IS NULL AND number BETWEEN ? AND ? ORDER BY number LIMIT ?",
-                (want.first, want.last, want.most_records),
-            ).fetchall()
-        rows: list[StoredRow] = []
-        bad: list[tuple[int, int, bytes]] = []
-        records = size = 0
-        for number, crc, *columns in found:
-            row = spool_file.read_row(number, crc, tuple(columns))
-            if row is None:
-                bad.append((number, crc, columns[-1]))
-                continue
-            records, size = records + row.records, size + len(row.body)
-            if rows and (records > want.most_records or size > want.most_bytes):
-                break
-            rows.append(StoredRow(number=number, received_ns=row.received_ns, records=row.records, body=row.body))
+            rows, bad = spool_rows.read_waiting(db, want)
         if bad:
-            self._put_aside(bad)
+            with self._writing() as db:
+                spool_rows.put_damaged(db, bad)
+            with self._lock:
+                self._found_damaged += [DamagedRow(number=number, body=body) for number, _, body in bad]
+            log.error("spool_rows_damaged", extra={"rows": len(bad), "first": bad[0][0]})
         return rows
 
     def confirm(self, ranges: Ranges, *, now_ns: int) -> int:
-        """Mark rows as stored by the hub; return how many were not so before. They stay for `keep_done_ns`."""
-        with self._reading():
-            news = [span for span in ranges if self._exists("done_ns IS NULL AND number BETWEEN ? AND ?", *span)]
+        """Mark rows as stored by the hub; return how many were not so before. They stay for `keep_done_ns`.
+
+        When there is no room for the marks (the bound is reached, the disk is full) the rows are deleted instead.
+        """
+        with self._reading() as db:
+            condition = "done_ns IS NULL AND number BETWEEN ? AND ?"
+            news = [span for span in ranges if spool_rows.exists(db, condition, *span)]
         if not news:
             return 0
-        statement = "UPDATE rows SET done_ns = ? WHERE done_ns IS NULL AND number BETWEEN ? AND ?"
-        with self._writing() as db:
-            return sum(db.execute(statement, (now_ns, *span)).rowcount for span in news)
+        if not self._is_tight:
+            try:
+                with self._writing() as db:
+                    return spool_rows.mark_done(db, news, now_ns=now_ns)
+            except _BoundError:
+                log.warning("spool_marks_have_no_room", extra={"spool": self._options.path.name})
+        return self._strike_out(news)
+
+    def _strike_out(self, ranges: Ranges) -> int:
+        count = 0
+        while True:
+            with self._writing() as db:  # small steps: the log of a large one may not have room
+                step = spool_rows.strike_out(db, ranges, most=_STRIKE_CHUNK)
+            count += step
+            if step < _STRIKE_CHUNK:
+                return count
 
     def done_within(self, ranges: Ranges) -> int:
         """Return how many rows in `ranges` are still held and marked as stored by the hub."""
-        statement = "SELECT count(*) FROM rows WHERE done_ns IS NOT NULL AND number BETWEEN ? AND ?"
         with self._reading() as db:
-            return sum(int(db.execute(statement, span).fetchone()[0]) for span in ranges)
+            return spool_rows.count_done(db, ranges)
 
     def unconfirm(self, ranges: Ranges) -> int:
         """Mark rows as unsent again (the hub lost them); return how many."""
-        statement = "UPDATE rows SET done_ns = NULL WHERE done_ns IS NOT NULL AND number BETWEEN ? AND ?"
         with self._writing() as db:
-            return sum(db.execute(statement, span).rowcount for span in ranges)
+            return spool_rows.unmark_done(db, ranges)
 
     def release(self, *, up_to: int) -> int:
         """Delete rows up to number `up_to` that the hub has, before their time; return how many."""
@@ -154,13 +159,13 @@ class Spool:
 
     def newest(self) -> int:
         """Return the highest number ever given, 0 when none."""
-        with self._reading():
-            return int(self._fact("newest"))
+        with self._reading() as db:
+            return int(spool_rows.fact(db, "newest"))
 
     def holds(self, number: int) -> bool:
         """Return whether row `number` is still here, sent or not."""
-        with self._reading():
-            return self._exists("number = ?", number)
+        with self._reading() as db:
+            return spool_rows.exists(db, "number = ?", number)
 
     def first_waiting_since(self, received_ns: int) -> int | None:
         """Return the lowest unsent row received at or after `received_ns`, None when there is none."""
@@ -177,26 +182,13 @@ class Spool:
 
     def notes(self, prefix: str) -> dict[str, str]:
         """Return the notes whose key begins with `prefix`, by the rest of the key."""
-        start = f"note/{prefix}"
         with self._reading() as db:
-            rows = db.execute("SELECT key, value FROM facts WHERE key LIKE 'note/%'").fetchall()
-        return {key[len(start) :]: value for key, value in rows if key.startswith(start)}
+            return spool_rows.read_notes(db, prefix)
 
     def state(self) -> SpoolState:
         """Return the figures of this moment."""
         with self._reading() as db:
-            rows_waiting = db.execute("SELECT count(*) FROM rows WHERE done_ns IS NULL").fetchone()[0]
-            oldest = db.execute("SELECT received_ns FROM rows WHERE done_ns IS NULL ORDER BY number LIMIT 1").fetchone()
-            counters = dict(db.execute("SELECT name, value FROM counters").fetchall())
-            for name, number in self._uncounted.items():
-                counters[name] = counters.get(name, 0) + number
-            return SpoolState(
-                rows_waiting=rows_waiting,
-                oldest_ns=None if oldest is None else oldest[0],
-                rows_dropped=sum(counters.get(name, 0) for name in (*DROPPED, "damaged")),
-                starts=int(self._fact("starts")),
-                counters=MappingProxyType(counters),
-            )
+            return spool_rows.read_state(db, uncounted=self._uncounted)
 
     def take_damaged(self) -> list[DamagedRow]:
         """Return the rows found damaged since the last call."""
@@ -212,16 +204,20 @@ class Spool:
         if self._is_damaged:
             self.start_over(now_ns=now_ns)
         limit_ns = now_ns - self._options.keep_done_ns
-        with self._reading():
-            # after a fault the write is tried in any case: it is what finds out that the fault is over
-            if not self._fault and not self._exists("done_ns IS NOT NULL AND done_ns < ?", limit_ns):
-                return
+        with self._reading() as db:
+            has_old = spool_rows.exists(db, "done_ns IS NOT NULL AND done_ns < ?", limit_ns)
+        is_relaxed = self._relax()
+        # after a fault the write is tried in any case: it is what finds out that the fault is over
+        if not has_old and not self._fault:
+            return
         with self._writing() as db:
             db.execute(
                 "DELETE FROM rows WHERE number IN (SELECT number FROM rows WHERE done_ns < ? LIMIT ?)",
                 (limit_ns, _EXPIRE_CHUNK),
             )
             db.execute("UPDATE facts SET value = '0' WHERE key = 'is_clean'")
+        if is_relaxed:
+            self._leave_fault()
 
     def start_over(self, *, now_ns: int) -> None:
         """Set the file aside and go on in a new one: new epoch, all unsent rows that are readable taken over.
@@ -244,7 +240,7 @@ class Spool:
         with self._lock:
             try:
                 with self._writing() as db:
-                    spool_file.add_counts(db, self._uncounted)
+                    spool_rows.add_counts(db, self._uncounted)
                     db.execute("UPDATE facts SET value = '1' WHERE key = 'is_clean'")
             except TransientError as error:
                 log.warning("spool_close_failed", extra={"error": str(error)})
@@ -254,14 +250,16 @@ class Spool:
 
     def _open_file(self, *, now_ns: int) -> None:
         path = self._options.path
+        self._ballast.keep()
         try:
-            self._db, aside = spool_file.open_sound(path, max_bytes=self._options.max_bytes, now_ns=now_ns)
+            self._db, aside = spool_file.open_sound(path, self._bounds(), now_ns=now_ns)
+            self._page_limit = spool_file.allow_growth(self._db, self._bounds())
         except (sqlite3.Error, OSError) as error:
             raise TransientError(f"spool {path.name} cannot be opened: {error}") from error
         self._is_open = True
         self._is_damaged = False
-        self._epoch = self._fact("epoch")
-        self._page_limit = spool_file.page_limit(self._db, max_bytes=self._options.max_bytes)
+        self._is_tight = False
+        self._epoch = spool_rows.fact(self._db, "epoch")
         with self._writing() as db:
             db.execute("UPDATE facts SET value = value + 1 WHERE key = 'starts'")
             db.execute("UPDATE facts SET value = '0' WHERE key = 'is_clean'")
@@ -283,54 +281,30 @@ class Spool:
 
     def _insert(self, rows: Sequence[NewRow], notes: Mapping[str, str]) -> range:
         with self._writing() as db:
-            first = int(self._fact("newest")) + 1
-            db.executemany(
-                "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                (
-                    (n, row.lane, row.device_id, row.received_ns, row.records, row.checksum(n), row.body)
-                    for n, row in enumerate(rows, first)
-                ),
-            )
-            db.execute("UPDATE facts SET value = ? WHERE key = 'newest'", (str(first + len(rows) - 1),))
-            db.executemany(
-                "INSERT OR REPLACE INTO facts VALUES (?, ?)", ((f"note/{key}", value) for key, value in notes.items())
-            )
-            spool_file.add_counts(db, self._uncounted)
+            numbers = spool_rows.insert(db, rows, notes=notes, counts=self._uncounted)
         self._uncounted.clear()
-        return range(first, first + len(rows))
+        return numbers
 
     def _is_near_bound(self, *, tenths: int, need: int = 0) -> bool:
         with self._reading() as db:
             return (spool_file.used_pages(db) + need) * 10 > self._page_limit * tenths
 
     def _make_room(self, need: int) -> None:
-        # somewhat more than needed, so that not every small batch has to make room again
+        # more than needed, so that not every small batch has to make room again
         limit = self._page_limit
-        with self._writing() as db:
-            dropped = make_room(db, pages_wanted=max(limit // 8, limit * 9 // 10 - need - max(8, limit // 64)))
-            spool_file.add_counts(db, dropped)
-        if any(name in dropped for name in DROPPED):
+        spare = 16 if self._is_tight else limit // 10 + max(8, limit // 64)
+        wanted = max(limit // 8, limit - need - spare)
+        try:
+            with self._writing() as db:
+                # a disk that others filled costs no unsent row: only what the hub has makes room
+                dropped = make_room(db, pages_wanted=wanted, only_done=self._is_tight)
+                spool_rows.add_counts(db, dropped)
+        except _BoundError:
+            self._tighten()  # even deleting has no room: it is the disk that is full
+            self._enter_fault("SQLITE_FULL")
+            raise
+        if any(name in dropped for name in spool_rows.DROPPED):
             log.warning("spool_rows_dropped", extra=dict(dropped))
-
-    def _put_aside(self, bad: Sequence[tuple[int, int, bytes]]) -> None:
-        with self._writing() as db:
-            db.executemany("INSERT OR REPLACE INTO damaged VALUES (?, ?, ?)", bad)
-            db.executemany("DELETE FROM rows WHERE number = ?", ((number,) for number, _, _ in bad))
-            db.execute(
-                "DELETE FROM damaged WHERE number NOT IN (SELECT number FROM damaged ORDER BY number DESC LIMIT ?)",
-                (_DAMAGED_KEPT,),
-            )
-            spool_file.add_counts(db, {"damaged": len(bad)})
-        with self._lock:
-            self._found_damaged += [DamagedRow(number=number, body=body) for number, _, body in bad]
-        log.error("spool_rows_damaged", extra={"rows": len(bad), "first": bad[0][0]})
-
-    def _fact(self, key: str) -> str:
-        return str(self._db.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()[0])
-
-    def _exists(self, condition: str, *values: int) -> bool:
-        sql = f"SELECT EXISTS (SELECT 1 FROM rows WHERE {condition})"  # noqa: S608 - conditions are ours
-        return bool(self._db.execute(sql, values).fetchone()[0])
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -352,7 +326,6 @@ class Spool:
                 if isinstance(error, sqlite3.Error):
                     self._failed(error)
                 raise
-            self._leave_fault()
 
     def _undo(self) -> None:
         try:
@@ -366,10 +339,31 @@ class Spool:
         text = f"spool {self._options.path.name} cannot be used: {error} ({name})"
         if not spool_file.is_refusal(error):
             self._is_damaged = True
-        elif name == "SQLITE_FULL" and self._is_near_bound(tenths=8):
+        elif name == "SQLITE_FULL" and not self._is_tight and self._is_near_bound(tenths=8):
             raise _BoundError(text) from error
+        elif name == "SQLITE_FULL":
+            self._tighten()
         self._enter_fault(name)
         raise TransientError(text) from error
+
+    def _bounds(self) -> spool_file.Bounds:
+        # a log no larger than half the ballast: what it holds can still be written back when the disk is full
+        return spool_file.Bounds(max_bytes=self._options.max_bytes, wal_bytes=self._ballast.size_bytes() // 2)
+
+    def _tighten(self) -> None:
+        """The disk is full: give up the ballast, and grow no more until there is room again."""
+        if not self._is_tight:
+            self._ballast.give_up()
+            self._page_limit = spool_file.limit_growth(self._db)
+            self._is_tight = True
+
+    def _relax(self) -> bool:
+        """Return whether the disk has room enough for the ballast; then the file may grow up to its bound again."""
+        has_room = self._ballast.keep()
+        if has_room and self._is_tight:
+            self._page_limit = spool_file.allow_growth(self._db, self._bounds())
+            self._is_tight = False
+        return has_room or not self._is_tight
 
     def _enter_fault(self, name: str) -> None:
         if not self._fault:

@@ -8,13 +8,15 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from devices.model import SECOND_NS, TransientError
-from gateway.spool_types import Lane, NewRow
+from gateway.spool_rows import read_row
+from gateway.spool_types import NewRow
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,8 @@ SCHEMA_VERSION = 1
 _CHECK_LIMIT_S = 10.0
 _BUSY_MS = 5_000
 _WAL_PAGES_MOST = 1_000
+_WAL_PAGES_LEAST = 8
+_PAGES_LEAST = 64
 _UNREAD_STEP = 8
 _UNREAD_MOST = 1_000
 
@@ -56,13 +60,21 @@ def is_refusal(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _DISK_REFUSES
 
 
-def open_sound(path: Path, *, max_bytes: int, now_ns: int) -> tuple[sqlite3.Connection, Path | None]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What file and write-ahead log may take. `wal_bytes`: beyond it the log is written back into the file."""
+
+    max_bytes: int
+    wal_bytes: int
+
+
+def open_sound(path: Path, bounds: Bounds, *, now_ns: int) -> tuple[sqlite3.Connection, Path | None]:
     """Return the one writing connection and, when the file there was damaged, where that was set aside.
 
     The file is checked when it was not closed in order. Raises sqlite3.Error or OSError when the disk refuses.
     """
     try:
-        connection = _open(path, max_bytes=max_bytes)
+        connection = _open(path, bounds)
         if _is_clean(connection) or _is_sound(connection):
             return connection, None
         connection.close()
@@ -73,12 +85,7 @@ def open_sound(path: Path, *, max_bytes: int, now_ns: int) -> tuple[sqlite3.Conn
         reason = str(error)
     aside = set_aside(path, now_ns=now_ns)
     log.error("spool_set_aside", extra={"spool": path.name, "to": aside.name, "reason": reason})
-    return _open(path, max_bytes=max_bytes), aside
-
-
-def page_limit(connection: sqlite3.Connection, *, max_bytes: int) -> int:
-    """Return how many pages the file may have: three quarters of the bound, the rest is for the write-ahead log."""
-    return max(64, max_bytes * 3 // 4 // _pragma(connection, "page_size"))
+    return _open(path, bounds), aside
 
 
 def used_pages(connection: sqlite3.Connection) -> int:
@@ -131,30 +138,6 @@ def _rows_after(connection: sqlite3.Connection, last: int) -> Iterator[tuple[int
         yield number, read_row(number, crc, tuple(columns))
 
 
-def read_row(number: int, crc: int, columns: tuple[object, object, object, object, object]) -> NewRow | None:
-    """Return the row that the columns lane, device_id, received_ns, records, body hold; None when `crc` fails."""
-    lane, device_id, received_ns, records, body = columns
-    if not (
-        isinstance(lane, int)
-        and isinstance(device_id, str)
-        and isinstance(received_ns, int)
-        and isinstance(records, int)
-        and isinstance(body, bytes)
-        and lane in tuple(Lane)
-    ):
-        return None
-    row = NewRow(lane=Lane(lane), device_id=device_id, received_ns=received_ns, records=records, body=body)
-    return row if row.checksum(number) == crc else None
-
-
-def add_counts(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
-    """Add to the counters. Runs inside the caller's transaction."""
-    db.executemany(
-        "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-        counts.items(),
-    )
-
-
 def hold_lock(path: Path) -> int:
     """Return the handle of the lock file `path`, held until it is closed or the process dies.
 
@@ -172,13 +155,13 @@ def hold_lock(path: Path) -> int:
     return handle
 
 
-def _open(path: Path, *, max_bytes: int) -> sqlite3.Connection:
+def _open(path: Path, bounds: Bounds) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
     try:
         version = _pragma(connection, "user_version")
         if version not in (0, SCHEMA_VERSION):
             raise sqlite3.DatabaseError(f"schema version {version} is not {SCHEMA_VERSION}")
-        _configure(connection, max_bytes=max_bytes)
+        _configure(connection, bounds)
         if version == 0:
             _create(connection)
     except BaseException:
@@ -188,14 +171,33 @@ def _open(path: Path, *, max_bytes: int) -> sqlite3.Connection:
     return connection
 
 
-def _configure(connection: sqlite3.Connection, *, max_bytes: int) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    pages = page_limit(connection, max_bytes=max_bytes)
-    wal_pages = min(_WAL_PAGES_MOST, pages // 4)
+def limit_growth(connection: sqlite3.Connection) -> int:
+    """Let the file grow no more and keep its log short (the disk is full); return the page limit."""
+    pages = _pragma(connection, "page_count")
+    try:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES_LEAST}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        log.warning("spool_checkpoint_failed", extra={"reason": str(error)})
+    return pages
+
+
+def allow_growth(connection: sqlite3.Connection, bounds: Bounds) -> int:
+    """Let the file grow up to its bound; return how many pages that is (the rest of the bound is for the log)."""
+    page_size = _pragma(connection, "page_size")
+    pages = max(_PAGES_LEAST, bounds.max_bytes * 3 // 4 // page_size)
+    wal_pages = max(_WAL_PAGES_LEAST, min(_WAL_PAGES_MOST, pages // 4, bounds.wal_bytes // page_size))
     connection.execute(f"PRAGMA max_page_count = {pages}")
     connection.execute(f"PRAGMA wal_autocheckpoint = {wal_pages}")
-    connection.execute(f"PRAGMA journal_size_limit = {wal_pages * _pragma(connection, 'page_size')}")
+    connection.execute(f"PRAGMA journal_size_limit = {wal_pages * page_size}")
+    return pages
+
+
+def _configure(connection: sqlite3.Connection, bounds: Bounds) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    allow_growth(connection, bounds)
 
 
 def _create(connection: sqlite3.Connection) -> None:

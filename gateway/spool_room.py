@@ -14,15 +14,13 @@ _CHUNK = 64
 _WINDOW = 1_024
 _HOUR_NS = 3_600 * SECOND_NS
 
-DROPPED = ("dropped_thinned", "dropped_samples", "dropped_events")
-"""Counters whose sum is the number of unsent rows given up because the spool was full."""
 
-
-def make_room(db: sqlite3.Connection, *, pages_wanted: int) -> Mapping[str, int]:
+def make_room(db: sqlite3.Connection, *, pages_wanted: int, only_done: bool = False) -> Mapping[str, int]:
     """Drop rows in the stated order until at most `pages_wanted` pages hold something; return counts by reason.
 
     Order: rows the hub already has (`released`), samples and pulses thinned to one an hour for each device, oldest
-    samples and pulses (the newest pulse stays), oldest events and quarantine. Runs inside the caller's transaction.
+    samples and pulses (the newest pulse stays), oldest events and quarantine. `only_done` stops after the first of
+    these. Runs inside the caller's transaction.
     """
     steps: tuple[tuple[str, Callable[[sqlite3.Connection], int]], ...] = (
         ("released", _release_done),
@@ -31,7 +29,7 @@ def make_room(db: sqlite3.Connection, *, pages_wanted: int) -> Mapping[str, int]
         ("dropped_events", _drop_rest),
     )
     counts = dict.fromkeys((name for name, _ in steps), 0)
-    for name, step in steps:
+    for name, step in steps[:1] if only_done else steps:
         while used_pages(db) > pages_wanted and (count := step(db)):
             counts[name] += count
     return MappingProxyType({name: count for name, count in counts.items() if count})
