@@ -78,7 +78,7 @@ class Ledger:
             "next_most_ns": real_ns + int(WAIT_MOST_S * SECOND_NS),
             "lease_most_ns": real_ns + self._lease_ns,
         }
-        return [delivery_of(row) for row in self._store.connection.execute(_DUE, values).fetchall()]
+        return [delivery_of(row) for row in self._store.rows(_DUE, values)]
 
     def claim(self, deliveries: Sequence[Delivery], *, real_ns: int) -> list[Delivery]:
         """Write down that these are being sent now, in one transaction; return them so."""

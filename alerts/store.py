@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +32,8 @@ from alerts.schema import ALERTS_SCHEMA, open_writer
 from devices.model import Event, TransientError
 
 log = logging.getLogger(__name__)
+
+Values = Sequence[str | int] | Mapping[str, int]
 
 
 class AlertStore:
@@ -60,6 +62,13 @@ class AlertStore:
             raise  # our own fault, not the disk's: trying again would not help
         except sqlite3.Error as error:
             raise TransientError(f"alerts.db cannot be written: {error}") from error
+
+    def rows(self, sql: str, values: Values = ()) -> list[Row]:
+        """Return all rows of a query. Raises TransientError when the file cannot be read."""
+        try:
+            return self.connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise TransientError(f"alerts.db cannot be read: {error}") from error
 
     def event_no(self) -> int:
         """Return the number of the last event that was taken in."""
@@ -118,18 +127,18 @@ class AlertStore:
 
     def catching_up(self) -> list[Alert]:
         """Return the alerts that wait until the service has caught up, oldest first."""
-        rows = self.connection.execute(SELECT_ALERT + " WHERE waiting = 'catching_up' ORDER BY opened_ns, case_no")
-        return [alert_of(row) for row in rows]
+        sql = SELECT_ALERT + " WHERE waiting = 'catching_up' ORDER BY opened_ns, case_no"
+        return [alert_of(row) for row in self.rows(sql)]
 
     def next_case_no(self, year: int) -> int:
         """Return the next running number of that year, from 1."""
         sql = "INSERT INTO cases VALUES (?, 1) ON CONFLICT (year) DO UPDATE SET last_no = last_no + 1 RETURNING last_no"
-        return int(self.connection.execute(sql, (year,)).fetchall()[0][0])
+        return int(self.rows(sql, (year,))[0][0])
 
     def told_lanes(self, alert_id: str) -> Collection[Lane]:
         """Return the lanes in which a message that the alert began was queued."""
         sql = "SELECT channel, contact_id FROM deliveries WHERE alert_id = ? AND telling = 'raised'"
-        rows = self.connection.execute(sql, (alert_id,))
+        rows = self.rows(sql, (alert_id,))
         return {Lane(channel=channel, contact_id=contact_id) for channel, contact_id in rows}
 
     def save(self, alert: Alert | None, episode: Episode | None, deliveries: Collection[Delivery]) -> None:
@@ -158,7 +167,7 @@ class AlertStore:
     def next_change_no(self) -> int:
         """Return the number of a new change. Belongs inside `transaction`."""
         sql = "UPDATE pulse SET change_no = change_no + 1 RETURNING change_no"
-        return int(self.connection.execute(sql).fetchall()[0][0])
+        return int(self.rows(sql)[0][0])
 
     def close(self) -> None:
         """Close the file."""
@@ -175,7 +184,7 @@ class AlertStore:
         return row
 
     def _row(self, sql: str, *values: str | int) -> Row | None:
-        rows = self.connection.execute(sql, values).fetchall()
+        rows = self.rows(sql, values)
         return rows[0] if rows else None
 
 
