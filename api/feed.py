@@ -8,7 +8,7 @@ cards of the stations that changed (to a new client: all).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from api.cards import station_out
@@ -16,10 +16,11 @@ from api.render import event_out, latest_out
 from api.schemas import HealthOut, StationOut
 from api.sources import Sources
 from api.stream import Chunk, Place
-from api.wire import message
+from api.wire import Part, messages
 from ingest.journal_read import EventRow, LatestRow
 
 CARDS_EVERY_S = 1.0
+CARDS_AFTER_NEWS_S = 0.25
 HEALTH_EVERY_S = 5.0
 MOST_EVENTS = 1_000
 END_OF_TIME_NS = 2**63 - 1
@@ -40,6 +41,7 @@ class _Seen:
     latest: dict[tuple[str, str], LatestRow] = field(default_factory=dict)
     cards: dict[str, StationOut] = field(default_factory=dict)
     serial: int = 0
+    has_unshown: bool = False
     cards_s: float = float("-inf")
     health_s: float = float("-inf")
 
@@ -62,26 +64,26 @@ class Feed:
         now_s = self._monotonic_s()
         place = self._sources.place()
         has_news = place != seen.place
-        if not has_news and now_s - seen.cards_s < CARDS_EVERY_S:
+        is_look_due = now_s - seen.cards_s >= (CARDS_AFTER_NEWS_S if has_news or seen.has_unshown else CARDS_EVERY_S)
+        if not has_news and not is_look_due:
             return None
+        parts: list[Part] = []
         events: list[EventRow] = []
-        body = b""
         if has_news:
             before = _not_ahead(seen.place, of=place)
             found = self._events_after(seen.event_no if before.commit_no else 0)
             events = [row for row in found if row.commit_no > before.commit_no]
-            body = self._messages(self._take_latest(seen, after_commit_no=before.commit_no), events, before.change_no)
-        cards = self._changed_cards(seen)
-        seen.cards_s = now_s
-        if not body and not cards and now_s - seen.health_s < HEALTH_EVERY_S:
-            return None
-        health = self._health(seen, place, cards.values())
-        seen.health_s = now_s
-        seen.place = place
-        seen.event_no = events[-1].event_no if events else seen.event_no
+            parts = self._parts(self._take_latest(seen, after_commit_no=before.commit_no), events, before.change_no)
+        cards = self._changed_cards(seen) if is_look_due else {}
+        if cards or now_s - seen.health_s >= HEALTH_EVERY_S:
+            parts.append(self._health(seen, cards.values()))
+            seen.health_s = now_s
         seen.cards |= cards
-        seen.serial += 1
-        return Chunk(serial=seen.serial, body=body + health)
+        seen.cards_s = now_s if is_look_due else seen.cards_s
+        seen.has_unshown = not is_look_due
+        seen.event_no = events[-1].event_no if events else seen.event_no
+        seen.place = place
+        return self._chunk(seen, parts)
 
     def catch_up(self, place: Place | None) -> Chunk:
         """Return all cards, and for a client that was here before what it missed.
@@ -89,14 +91,21 @@ class Feed:
         A place ahead of ours belongs to another journal (restored, replaced): then everything is sent.
         """
         seen = self._begun()
-        body = b""
+        parts: list[Part] = []
         if place is not None and place != seen.place:
             after = _not_ahead(place, of=seen.place)
             rows = [row for row in seen.latest.values() if row.commit_no > after.commit_no]
             recent = self._events_after(max(0, seen.event_no - MOST_EVENTS))
             events = [row for row in recent if row.commit_no > after.commit_no and row.event_no <= seen.event_no]
-            body = self._messages(rows, events, after.change_no)
-        return Chunk(serial=seen.serial, body=body + self._health(seen, seen.place, seen.cards.values()))
+            parts = self._parts(rows, events, after.change_no)
+        parts.append(self._health(seen, seen.cards.values()))
+        return Chunk(serial=seen.serial, body=messages(parts, place=seen.place.as_text()))
+
+    def _chunk(self, seen: _Seen, parts: Sequence[Part]) -> Chunk | None:
+        if not parts:
+            return None
+        seen.serial += 1
+        return Chunk(serial=seen.serial, body=messages(parts, place=seen.place.as_text()))
 
     def _begun(self) -> _Seen:
         """Return what has been seen; at first the present, which a new client reads from the API."""
@@ -122,21 +131,21 @@ class Feed:
             found += rows
         return found
 
-    def _messages(self, rows: Iterable[LatestRow], events: Iterable[EventRow], change_no: int) -> bytes:
-        parts = [message("reading", latest_out(row).model_dump_json()) for row in rows]
-        parts += [message("event", event_out(row, self._sources.town).model_dump_json()) for row in events]
-        parts += [message("alert", alert.model_dump_json()) for alert in self._sources.notices.changed_after(change_no)]
-        return b"".join(parts)
+    def _parts(self, rows: Iterable[LatestRow], events: Iterable[EventRow], change_no: int) -> list[Part]:
+        town = self._sources.town
+        parts: list[Part] = [("reading", latest_out(row).model_dump_json()) for row in rows]
+        parts += [("event", event_out(row, town).model_dump_json()) for row in events]
+        parts += [("alert", alert.model_dump_json()) for alert in self._sources.notices.changed_after(change_no)]
+        return parts
 
     def _changed_cards(self, seen: _Seen) -> dict[str, StationOut]:
         picture = self._sources.picture(list(seen.latest.values()), self._sources.open_alerts())
         cards = {station.id: station_out(picture, station) for station in self._sources.town.site.station}
         return {key: card for key, card in cards.items() if seen.cards.get(key) != card}
 
-    def _health(self, seen: _Seen, place: Place, cards: Iterable[StationOut]) -> bytes:
+    def _health(self, seen: _Seen, cards: Iterable[StationOut]) -> Part:
         health = self._sources.health(list(seen.latest.values()))
-        body = HealthMessage(**dict(health), stations=list(cards)).model_dump_json()
-        return message("health", body, place=place.as_text())
+        return "health", HealthMessage(**dict(health), stations=list(cards)).model_dump_json()
 
 
 def _not_ahead(place: Place, *, of: Place) -> Place:

@@ -26,7 +26,7 @@ from devices.model import SatomoriError
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2
+POLL_S = 0.05
 COMMENT_EVERY_S = 10.0
 SEND_TIMEOUT_S = 30.0
 QUEUE_CHUNKS = 256

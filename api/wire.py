@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 Kind = Literal["reading", "event", "alert", "health"]
+Part = tuple[Kind, str]
+"""The type of a message and its body as JSON text."""
 
 
-def message(kind: Kind, json_body: str, *, place: str = "") -> bytes:
-    """Return one message. `place` becomes its id; a message without id leaves the client's place as it is.
+def messages(parts: Sequence[Part], *, place: str) -> bytes:
+    """Return the messages one after the other; the last one bears `place` as its id.
 
+    A client that loses the connection before the last one comes back with the place before, and gets them all again.
     JSON from our encoder holds no line break, so one `data:` line is enough.
     """
-    head = f"id: {place}\n" if place else ""
-    return f"event: {kind}\n{head}data: {json_body}\n\n".encode()
+    lines = [f"event: {kind}\ndata: {body}\n\n" for kind, body in parts[:-1]]
+    lines += [f"event: {kind}\nid: {place}\ndata: {body}\n\n" for kind, body in parts[-1:]]
+    return "".join(lines).encode()
