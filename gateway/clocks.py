@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from devices.model import SECOND_NS
 from devices.model import Clock as ClockName
 
-_SANE_FROM_NS = 1_420_070_400 * SECOND_NS  # 2015-01-01: no device of ours is older
+SANE_FROM_NS = 1_420_070_400 * SECOND_NS
+"""2015-01-01: an earlier time is a clock that was never set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class DeviceClocks:
         refused = Stamp(
             observed_ns=received_ns, clock="gateway", resent=time.is_declared, is_refused=observed_ns is not None
         )
-        if observed_ns is None or observed_ns > received_ns + self._limits.ahead_ns or observed_ns < _SANE_FROM_NS:
+        if observed_ns is None or observed_ns > received_ns + self._limits.ahead_ns or observed_ns < SANE_FROM_NS:
             return refused
         if time.is_declared:
             return Stamp(observed_ns=observed_ns, clock="device", resent=True)

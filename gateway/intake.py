@@ -7,14 +7,14 @@ sends much garbage gets a few rows a minute and the rest is counted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Event, Lock
 
 from devices.model import QuarantineRow, TransientError
 from devices.quantities import QUANTITIES
 from devices.senml import encode_quarantine, encode_readings
-from gateway.decode import Arrival, Decoder, Discarded, Outcome, Told
+from gateway.decode import RAW_MOST_BYTES, Arrival, Decoder, Discarded, Outcome, Told
 from gateway.spool import Spool
 from gateway.spool_types import Lane, NewRow
 
@@ -135,17 +135,22 @@ def quarantine_row(row: QuarantineRow) -> NewRow:
 
 
 def report_damaged(spool: Spool, *, publisher: str, now_ns: int) -> None:
-    """Tell the hub about rows whose checksum failed: one quarantine row each. Raises TransientError."""
-    found: Sequence[QuarantineRow] = [
+    """Tell the hub about rows whose checksum failed: one quarantine row each.
+
+    Raises TransientError when the disk refuses; they are told the next time then.
+    """
+    found = spool.found_damaged()
+    rows = [
         QuarantineRow(
             publisher=publisher,
             device_id="",
             reason="spool_damage",
             detail=f"spool {spool.epoch} row {row.number} failed its checksum and cannot be sent",
-            raw=row.body[:4_096],
+            raw=row.body[:RAW_MOST_BYTES],
             received_ns=now_ns,
         )
-        for row in spool.take_damaged()
+        for row in found
     ]
-    if found:
-        spool.append([quarantine_row(row) for row in found])
+    if rows:
+        spool.append([quarantine_row(row) for row in rows])
+        spool.forget_damaged(len(rows))

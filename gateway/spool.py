@@ -97,7 +97,7 @@ class Spool:
     def waiting(self, want: Want) -> list[StoredRow]:
         """Return unsent rows in order of number, within `want`; at least one when there is one.
 
-        A row whose checksum fails is moved to `damaged`, counted, and told by `take_damaged`.
+        A row whose checksum fails is moved to `damaged`, counted, and told by `found_damaged`.
         """
         with self._reading() as db:
             rows, bad = spool_rows.read_waiting(db, want)
@@ -106,6 +106,7 @@ class Spool:
                 spool_rows.put_damaged(db, bad)
             with self._lock:
                 self._found_damaged += [DamagedRow(number=number, body=body) for number, _, body in bad]
+                del self._found_damaged[: -spool_rows.DAMAGED_KEPT]
             log.error("spool_rows_damaged", extra={"rows": len(bad), "first": bad[0][0]})
         return rows
 
@@ -190,11 +191,15 @@ class Spool:
         with self._reading() as db:
             return spool_rows.read_state(db, uncounted=self._uncounted)
 
-    def take_damaged(self) -> list[DamagedRow]:
-        """Return the rows found damaged since the last call."""
+    def found_damaged(self) -> list[DamagedRow]:
+        """Return the rows that were found damaged and not yet told, oldest find first."""
         with self._lock:
-            found, self._found_damaged = self._found_damaged, []
-            return found
+            return list(self._found_damaged)
+
+    def forget_damaged(self, count: int) -> None:
+        """Forget the first `count` of `found_damaged`: they have been told."""
+        with self._lock:
+            del self._found_damaged[:count]
 
     def tend(self, *, now_ns: int) -> None:
         """Housekeeping, about once a second: replace a damaged file, delete old rows that the hub has.

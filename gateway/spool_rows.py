@@ -11,7 +11,7 @@ from gateway.spool_types import Lane, NewRow, Ranges, SpoolState, StoredRow, Wan
 DROPPED = ("dropped_thinned", "dropped_samples", "dropped_events")
 """Counters whose sum is the number of unsent rows given up because the spool was full."""
 
-_DAMAGED_KEPT = 200
+DAMAGED_KEPT = 200
 
 BadRow = tuple[int, int, bytes]
 """Number, stored checksum and body of a row whose checksum fails."""
@@ -68,7 +68,8 @@ def read_waiting(db: sqlite3.Connection, want: Want) -> tuple[list[StoredRow], l
     for number, crc, *columns in cursor.fetchall():
         row = read_row(number, crc, tuple(columns))
         if row is None:
-            bad.append((number, crc, columns[-1]))
+            body = columns[-1]
+            bad.append((number, crc, body if isinstance(body, bytes) else str(body).encode()))
             continue
         records, size = records + row.records, size + len(row.body)
         if rows and (records > want.most_records or size > want.most_bytes):
@@ -129,7 +130,7 @@ def put_damaged(db: sqlite3.Connection, bad: Sequence[BadRow]) -> None:
     db.executemany("DELETE FROM rows WHERE number = ?", ((number,) for number, _, _ in bad))
     db.execute(
         "DELETE FROM damaged WHERE number NOT IN (SELECT number FROM damaged ORDER BY number DESC LIMIT ?)",
-        (_DAMAGED_KEPT,),
+        (DAMAGED_KEPT,),
     )
     add_counts(db, {"damaged": len(bad)})
 

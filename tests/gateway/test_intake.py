@@ -132,12 +132,17 @@ def test_commit_waits_for_the_disk_and_tells_when_it_was_stopped(tmp_path: Path)
     assert numbers(spool) == [1]
 
 
-def test_a_damaged_row_is_reported_as_quarantine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["crc = 1", "body = 'text'", "body = 7", "lane = 'x'"])
+def test_a_damaged_row_is_reported_as_quarantine(tmp_path: Path, damage: str) -> None:
     spool = open_spool(tmp_path)
     intake = make_intake(spool)
     intake.commit(intake.prepare("x", [serial(b"R1234\r"), serial(b"R1235\r")], now_s=0.0))
-    spool._db.execute("UPDATE rows SET crc = 1 WHERE number = 1")
+    spool._db.execute(f"UPDATE rows SET {damage} WHERE number = 1")
     assert numbers(spool) == [2]
+    spool._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(TransientError):
+        report_damaged(spool, publisher=GATEWAY, now_ns=NOW_NS)
+    spool._db.execute("PRAGMA query_only = OFF")
     report_damaged(spool, publisher=GATEWAY, now_ns=NOW_NS)
     report_damaged(spool, publisher=GATEWAY, now_ns=NOW_NS)
     assert numbers(spool) == [2, 3]

@@ -18,7 +18,16 @@ import pytest
 from devices.clock import Clock
 from devices.link import LinkOptions, Publisher
 from devices.model import SECOND_NS, PermanentError
-from gateway.run import GatewayOptions, Part, clock_limits, keep_running, open_spool, run_gateway
+from gateway.clocks import SANE_FROM_NS
+from gateway.run import (
+    GatewayOptions,
+    Part,
+    clock_limits,
+    keep_running,
+    open_spool,
+    run_gateway,
+    wait_for_clock,
+)
 from tests.gateway.brokers import Broker, Kind, LiveHub, mosquitto_path
 from tests.gateway.ptys import Line
 from tests.gateway.sites import GATEWAY, MQTT_SOURCE, SERIAL_SOURCE, make_site, site_text, spool_path
@@ -161,6 +170,16 @@ def test_a_disk_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: pyte
     assert found[0] is not None
     found[0].close()
     assert [r.message for r in caplog.records] == ["spool_unavailable", "spool_available"]
+
+
+def test_nothing_is_read_before_the_clock_is_set(caplog: pytest.LogCaptureFixture) -> None:
+    stop = Event()
+    boot = Clock(real_start_ns=time.monotonic_ns(), town_start_ns=0, speed=1e-9)
+    stop.set()
+    assert not wait_for_clock(boot, stop)
+    assert [r.message for r in caplog.records] == ["clock_not_set"]
+    set_soon = Clock(town_start_ns=SANE_FROM_NS)
+    assert wait_for_clock(set_soon, Event())
 
 
 def test_a_stop_ends_the_waiting_for_the_disk(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from devices.model import TransientError
 from tests.gateway.hubs import FakeLink, content
-from tests.gateway.test_uplink import Town, reading_row
+from tests.gateway.towns import Town, reading_row
 
 
 class Schedule:
