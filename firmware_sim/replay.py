@@ -10,10 +10,10 @@ from threading import Event
 from typing import TextIO
 
 from devices.clock import Clock, start_clock
-from devices.model import PermanentError
 from devices.site import Site
 from firmware_sim.record import RawFrame, read_recording
 from firmware_sim.rows import Uttering, find_input, iso_time, read_utterings
+from firmware_sim.send import Patience
 from firmware_sim.wires import Sent, Wires
 
 
@@ -22,7 +22,8 @@ class ReplayOptions:
     """What to replay and how fast.
 
     `speed` None = unpaced. `clock` (when given) wins over `speed`: each row goes out when the town clock reaches its
-    time. `ledger` takes one JSON line for every reading sent.
+    time. `ledger` takes one JSON line for every reading sent. `patience_s` is how long a missing reader or broker is
+    waited for.
     """
 
     site: Site
@@ -30,68 +31,81 @@ class ReplayOptions:
     speed: float | None = 1.0
     clock: Clock | None = None
     ledger: Path | None = None
+    patience_s: float = 30.0
+
+
+Item = Uttering | RawFrame
 
 
 def run_replay(options: ReplayOptions, stop: Event) -> int:
     """Send all inputs in order of time; return how many frames went out. Ends early when `stop` is set.
 
-    Raises PermanentError for inputs that cannot be read or devices the site does not know, TransientError when a
-    broker or a reader of a serial line is missing.
+    Rows of a recording go out as the bytes they are; the ledger is about readings and does not know them.
+    Raises PermanentError for inputs that cannot be read or devices the site does not know (before anything is sent),
+    TransientError when a broker or a reader of a serial line is missing or stops taking.
     """
-    paths = [find_input(name) for name in options.inputs]
-    recordings = [list(read_recording(path)) for path in paths if path.suffix == ".jsonl"]
-    utterings = [u for path in paths if path.suffix != ".jsonl" for u in read_utterings(path)]
-    utterings.sort(key=lambda u: (u.observed_ns, u.device_id))
-    wires = Wires(site=options.site, stop=stop)
-    ports = {frame.address for frames in recordings for frame in frames if frame.transport == "serial"}
+    items = _read_all(options.inputs)
+    wires = Wires(site=options.site, patience=Patience(stop=stop, seconds=options.patience_s))
+    said: dict[str, set[str]] = {}
+    for uttering in (item for item in items if isinstance(item, Uttering)):
+        said.setdefault(uttering.device_id, set()).update(uttering.values)
+    wires.check(said)
+    recorded = {item.address for item in items if isinstance(item, RawFrame) and item.transport == "serial"}
     try:
-        wires.open_lines(ports | wires.serial_ports({u.device_id for u in utterings}))
-        sent = _send_utterings(utterings, wires, options)
-        for frames in recordings:
-            sent += _send_recording(frames, wires, options)
+        wires.open_lines(recorded | wires.serial_ports(said.keys()))
+        count = _send_all(items, wires, options)
+        wires.drain()
     finally:
-        is_drained = wires.close()
-    if not is_drained and not stop.is_set():
-        raise PermanentError("not everything that was sent has been taken: a reader or the broker stopped reading")
-    return sent
+        wires.close()
+    return count
 
 
-def _send_utterings(utterings: list[Uttering], wires: Wires, options: ReplayOptions) -> int:
+def _read_all(inputs: tuple[str, ...]) -> list[Item]:
+    """Return everything to send, in order of time; what stands in one file at one instant keeps its order."""
+    items: list[Item] = []
+    for path in map(find_input, inputs):
+        items += read_recording(path) if path.suffix == ".jsonl" else read_utterings(path)
+    return sorted(items, key=_due_ns)
+
+
+def _due_ns(item: Item) -> int:
+    return item.observed_ns if isinstance(item, Uttering) else item.received_ns
+
+
+def _send_all(items: list[Item], wires: Wires, options: ReplayOptions) -> int:
     count = 0
     with _Ledger(options.ledger) as ledger:
-        for uttering, now_ns in _paced(utterings, options, wires.stop):
-            ledger.write(wires.say(uttering, sent_ns=now_ns), sent_ns=now_ns)
+        for item, now_ns in _paced(items, options, wires.patience.stop):
+            if isinstance(item, RawFrame):
+                is_sent = _send_raw(item, wires)
+            else:
+                sent = wires.say(item, sent_ns=now_ns)
+                is_sent = sent is not None
+                if sent is not None:
+                    ledger.write(sent, sent_ns=now_ns)
+            if not is_sent:
+                break
             count += 1
     return count
 
 
-def _paced(utterings: list[Uttering], options: ReplayOptions, stop: Event) -> Iterator[tuple[Uttering, int]]:
-    """Yield each uttering when its time has come, with the town time at that moment."""
-    if not utterings:
-        return
-    first_ns = utterings[0].observed_ns
-    clock = options.clock or start_clock(town_start_ns=first_ns, speed=options.speed or 1.0)
-    is_paced = options.clock is not None or options.speed is not None
-    for uttering in utterings:
-        if is_paced:
-            stop.wait(clock.real_seconds_until(uttering.observed_ns))
+def _send_raw(frame: RawFrame, wires: Wires) -> bool:
+    if frame.transport == "serial":
+        return wires.send_raw_serial(frame.address, frame.payload)
+    return wires.send_raw_mqtt(topic=frame.address, payload=frame.payload, is_retained=frame.is_retained)
+
+
+def _paced(items: list[Item], options: ReplayOptions, stop: Event) -> Iterator[tuple[Item, int]]:
+    """Yield each item when its time has come, with the town time at that moment (unpaced: its own time)."""
+    clock = options.clock
+    if clock is None and options.speed is not None and items:
+        clock = start_clock(town_start_ns=_due_ns(items[0]), speed=options.speed)
+    for item in items:
+        if clock is not None:
+            stop.wait(clock.real_seconds_until(_due_ns(item)))
         if stop.is_set():
             return
-        yield uttering, clock.now_ns() if is_paced else uttering.observed_ns
-
-
-def _send_recording(frames: list[RawFrame], wires: Wires, options: ReplayOptions) -> int:
-    clock = start_clock(town_start_ns=frames[0].received_ns, speed=options.speed or 1.0) if frames else Clock()
-    for count, frame in enumerate(frames):
-        if options.speed is not None:
-            wires.stop.wait(clock.real_seconds_until(frame.received_ns))
-        if wires.stop.is_set():
-            return count
-        if frame.transport == "serial":
-            wires.send_raw_serial(frame.address, frame.payload)
-        else:
-            wires.send_raw_mqtt(topic=frame.address, payload=frame.payload, is_retained=frame.is_retained)
-    return len(frames)
+        yield item, clock.now_ns() if clock is not None else _due_ns(item)
 
 
 class _Ledger:

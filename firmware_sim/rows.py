@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ from pathlib import Path
 from devices.model import PermanentError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BELOW_MICROSECOND = re.compile(r"[.,]\d{6}(\d{1,3})")
 _COLUMNS = ("observed_at", "device_id", "quantity", "value")
 
 
@@ -61,8 +64,11 @@ def read_utterings(path: Path) -> list[Uttering]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    raw = path.read_bytes()
-    text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise PermanentError(f"{path.name} cannot be read: {error}") from error
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
@@ -81,9 +87,12 @@ def instant_ns(text: str) -> int:
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         raise ValueError(f"time {text!r} has no offset")
-    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
+    fine = _BELOW_MICROSECOND.search(text)  # fromisoformat drops these digits
+    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000 + (int(fine[1].ljust(3, "0")) if fine else 0)
 
 
 def iso_time(instant: int) -> str:
-    """Return integer nanoseconds since 1970 as ISO 8601 in UTC with `Z`, to the microsecond."""
-    return (_EPOCH + timedelta(microseconds=instant // 1000)).isoformat().replace("+00:00", "Z")
+    """Return integer nanoseconds since 1970 as ISO 8601 in UTC with `Z`, as exact as they are."""
+    microseconds, rest_ns = divmod(instant, 1000)
+    text = (_EPOCH + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds" if rest_ns else "auto")
+    return text.replace("+00:00", f"{rest_ns:03d}Z" if rest_ns else "Z")
