@@ -87,7 +87,7 @@ class Texts:
             return self._environment.get_template(name).render(values).strip()
         except jinja2.TemplateNotFound:
             raise PermanentError(f"text {name} does not exist") from None
-        except jinja2.UndefinedError as error:
+        except jinja2.TemplateError as error:
             raise PermanentError(f"text {name}: {error}") from None
 
 
