@@ -87,6 +87,11 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def _database_failed(request: Request, error: sqlite3.Error) -> Response:
         return _unavailable(request, error)
 
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> Response:
+        # The server logs the traceback itself; the world gets none of it.
+        return problem(status=500, detail="something went wrong here; the log says what")
+
 
 def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("request_failed_for_now", extra={"path": request.url.path, "error": type(error).__name__})

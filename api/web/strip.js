@@ -3,7 +3,7 @@
 import { parse } from "./clock.js";
 import { chip } from "./cards.js";
 import { h } from "./dom.js";
-import { pick, t } from "./text.js";
+import { pick, t, wordsOr } from "./text.js";
 
 function part(item) {
   const advice = item.state === "ok" ? null : pick(item, "what_to_do");
@@ -16,7 +16,7 @@ function part(item) {
 function quarantineTable(page) {
   const heads = ["reason", "source", "detail"].map((key) => h("th", { scope: "col" }, t(key)));
   const rows = page.rows.slice(0, 20).map((row) =>
-    h("tr", {}, h("th", { scope: "row" }, row.reason), h("td", {}, row.device_id || row.publisher), h("td", {}, row.detail)));
+    h("tr", {}, h("th", { scope: "row", title: row.reason }, wordsOr(`reason_${row.reason}`, row.reason)), h("td", {}, row.device_id || row.publisher), h("td", {}, row.detail)));
   return h("div", { class: "rows", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)));
 }
 

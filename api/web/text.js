@@ -105,6 +105,16 @@ const WORDS = {
 
   quarantine_none: ["読めなかったデータはありません", "よめなかった データは ありません", "No unreadable data"],
   quarantine: ["読めなかったデータ {n} 件", "よめなかった データ {n}こ", "Unreadable data: {n}"],
+  reason_undecodable: ["読めない形式", "よめない かたち", "Does not decode"],
+  reason_wrong_unit: ["単位の違い", "たんいが ちがう", "Wrong unit"],
+  reason_out_of_range: ["範囲の外", "はんいの そと", "Out of range"],
+  reason_future: ["未来の時刻", "さきの じこく", "Time in the future"],
+  reason_before_2015: ["古すぎる時刻", "ふるすぎる じこく", "Time before 2015"],
+  reason_unknown_device: ["登録のない機器", "しらない きかい", "Unknown device"],
+  reason_unknown_quantity: ["登録のない項目", "しらない こうもく", "Unknown quantity"],
+  reason_oversize: ["大きすぎる", "おおきすぎる", "Too large"],
+  reason_conflict: ["値の食い違い", "あたいの くいちがい", "Conflicting values"],
+  reason_journal_damaged: ["記録ファイルの破損", "きろくが こわれた", "Damaged journal file"],
   reason: ["理由", "りゆう", "Reason"],
   detail: ["内容", "ないよう", "Detail"],
   source: ["送り元", "おくったところ", "From"],
@@ -148,6 +158,11 @@ export function pick(thing, name) {
 export function t(key, fields = {}) {
   const words = WORDS[key]?.[LEVELS.indexOf(chosen)] ?? key;
   return words.replace(/\{(\w+)\}/g, (whole, name) => String(fields[name] ?? ""));
+}
+
+/** The words of `key`, or `otherwise` when there are none. */
+export function wordsOr(key, otherwise) {
+  return key in WORDS ? t(key) : otherwise;
 }
 
 /** Choose a language, remember it, and rewrite the fixed texts of the page. */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,15 +39,24 @@ class Server:
     port: int
 
 
-@pytest.fixture
-def server(world: World) -> Iterator[Server]:
-    options = ApiOptions(site=world.site, data_dir=world.folder, clock=world.clock, port=0)
+@contextmanager
+def running(world: World, *, port: int = 0) -> Iterator[Server]:
+    """Serve the world on `port` (0: a free one) until the block ends."""
+    options = ApiOptions(site=world.site, data_dir=world.folder, clock=world.clock, port=port)
     listener = open_listener(options.host, options.port)
-    port = listener.getsockname()[1]
+    found = listener.getsockname()[1]
     stop = threading.Event()
     thread = threading.Thread(target=serve, args=(options, listener, stop), name="api-under-test")
     thread.start()
-    yield Server(url=f"http://127.0.0.1:{port}", port=port)
-    stop.set()
-    thread.join(timeout=15)
+    try:
+        yield Server(url=f"http://127.0.0.1:{found}", port=found)
+    finally:
+        stop.set()
+        thread.join(timeout=15)
     assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture
+def server(world: World) -> Iterator[Server]:
+    with running(world) as found:
+        yield found

@@ -6,7 +6,9 @@ import math
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
@@ -15,7 +17,7 @@ from alerts.links import Ticket, acknowledge_url, load_secret, sign
 from alerts.model import AlertState, Via
 from alerts.orders import OrderReader
 from devices.model import SECOND_NS, Severity
-from tests.api.conftest import Server
+from tests.api.conftest import Server, running
 from tests.api.world import HOUR_NS, World, an_alert
 from tests.support import wait_until
 
@@ -31,6 +33,7 @@ FLAGS = [
     "--disable-sync",
 ]
 SNOW_CARD = '[data-station="road-17"]'
+Scheme = Literal["light", "dark"]
 PHONE = ViewportSize(width=360, height=740)
 
 
@@ -71,17 +74,24 @@ class Screen:
         return self.page
 
 
-@pytest.fixture(params=["light"])
-def screen(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Screen]:
-    context = browser.new_context(viewport=PHONE, locale="ja-JP", color_scheme=request.param)
+@contextmanager
+def looking(browser: Browser, url: str, *, scheme: Scheme = "light") -> Iterator[Screen]:
+    """Give an empty page of a phone in Japan, for the server at `url`."""
+    context = browser.new_context(viewport=PHONE, locale="ja-JP", color_scheme=scheme)
     page = context.new_page()
     page.set_default_timeout(20_000)
     complaints = Complaints()
     page.on("console", lambda message: complaints.note(message))
     page.on("pageerror", lambda error: complaints.texts.append(str(error)))
     page.on("request", lambda sent: complaints.urls.append(sent.url))
-    yield Screen(page, complaints, server.url)
+    yield Screen(page, complaints, url)
     context.close()
+
+
+@pytest.fixture(params=["light"])
+def screen(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Screen]:
+    with looking(browser, server.url, scheme=request.param) as found:
+        yield found
 
 
 def orders(world: World) -> list[tuple[str, Via]]:
@@ -194,6 +204,32 @@ def test_a_lost_connection_is_said_and_nothing_stays_green(world: World, screen:
         page.clock.run_for(1000)
     expect(page.locator("#lost")).to_be_hidden()
     expect(page.locator(f"{SNOW_CARD} .chip")).to_have_text("平常")
+
+
+def test_the_page_catches_up_with_a_server_that_was_away(world: World, browser: Browser) -> None:
+    world.history("snow-17", "snow_depth", values=[1.0, 1.1])
+    with ExitStack() as open_page:
+        with running(world) as server:
+            screen = open_page.enter_context(looking(browser, server.url))
+            screen.page.clock.install()
+            page = screen.open()
+            page.evaluate("window.isTheSamePage = true")
+            figure = page.locator(f"{SNOW_CARD} .figure").first
+            expect(figure).to_have_text("110cm")
+        page.clock.run_for(17_000)
+        expect(page.locator("#lost")).to_be_visible()
+        world.journal.reading("snow-17", "snow_depth", 1.37, observed_ns=world.now_ns())
+        world.alerts.put(an_alert(opened_ns=world.now_ns()))
+        with running(world, port=server.port):
+            wait_until(lambda: _back(page), 30, what="the page has caught up")
+            expect(figure).to_have_text("137cm")
+            expect(page.locator("#alerts")).to_contain_text("【除雪の目安】")
+            assert page.evaluate("window.isTheSamePage") is True
+
+
+def _back(page: Page) -> bool:
+    page.clock.run_for(1000)
+    return not page.locator("#lost").is_visible()
 
 
 def test_the_chart_shows_gaps_and_can_be_read_by_keyboard(world: World, screen: Screen) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from api.app import create_app
 from api.times import iso
 from devices.model import SECOND_NS
 from tests.api.world import Row, World
@@ -195,3 +197,20 @@ def test_openapi_lists_the_stable_paths(client: TestClient) -> None:
     assert wanted <= set(paths)
     assert "/api/v1/series/{device_id}/{quantity}/observations" in paths
     assert client.get("/docs").status_code == 404
+
+
+def test_the_list_of_the_api_is_served_when_asked_for(world: World) -> None:
+    app = create_app(replace(world.settings, has_docs=True))
+    assert "docs.js" in TestClient(app, base_url="http://127.0.0.1").get("/docs").text
+
+
+def test_what_nobody_expected_is_told_without_details(world: World) -> None:
+    app = create_app(world.settings)
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise ZeroDivisionError("secret")
+
+    answer = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False).get("/broken")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "secret" not in answer.text
