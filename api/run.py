@@ -15,6 +15,7 @@ import uvicorn
 
 from api.app import create_app
 from api.sources import ApiSettings
+from api.stream import Hub
 from devices.clock import Clock
 from devices.logs import setup_logging
 from devices.model import PermanentError
@@ -101,20 +102,20 @@ def serve(options: ApiOptions, listener: socket.socket, stop: threading.Event) -
         timeout_graceful_shutdown=_GRACE_S,
     )
     server = _Server(config)
-    asyncio.run(_serve(server, listener, stop))
+    asyncio.run(_serve_until(stop, server, app.state.hub, listener))
 
 
-async def _serve(server: _Server, listener: socket.socket, stop: threading.Event) -> None:
-    stopping = asyncio.create_task(_stop_when(server, stop))
+async def _serve_until(stop: threading.Event, server: _Server, hub: Hub, listener: socket.socket) -> None:
+    stopping = asyncio.create_task(_stop_when(stop, server, hub))
     try:
         await server.serve(sockets=[listener])
     finally:
         stopping.cancel()
 
 
-async def _stop_when(server: _Server, stop: threading.Event) -> None:
+async def _stop_when(stop: threading.Event, server: _Server, hub: Hub) -> None:
     while not stop.is_set():  # noqa: ASYNC110 - the event is of threads; waiting for it would hold one for ever
         await asyncio.sleep(_LOOK_FOR_STOP_S)
     # Streams never end by themselves; close them before the server waits for its connections.
-    server.config.app.state.hub.close()  # type: ignore[union-attr]
+    hub.close()
     server.should_exit = True

@@ -42,8 +42,13 @@ function lastKnown(value) {
   return `${t("last_value")} ${words}`;
 }
 
-function valueView(value) {
-  const title = h("dt", {}, TRAP.has(value.meaning) ? t("trap") : pick(value, "title"));
+function titleOf(value, isOneOfMany) {
+  if (isOneOfMany) return value.device_name;
+  return TRAP.has(value.meaning) ? t("trap") : pick(value, "title");
+}
+
+function valueView(value, isOneOfMany) {
+  const title = h("dt", {}, titleOf(value, isOneOfMany));
   if (value.state !== "unknown" || value.value === null) {
     return h("div", { class: "value" }, title, h("dd", {}, body(value)), value.observed_at && h("dd", {}, ageLine(value.observed_at, "age")));
   }
@@ -61,7 +66,9 @@ function watchView(station) {
 
 function valuesView(station) {
   if (station.values.length === 0) return h("p", { class: "age" }, t("no_values"));
-  return h("dl", { class: "values" }, station.values.map(valueView));
+  // Two traps at one place are told apart by their names.
+  const isOneOfMany = (value) => station.values.filter((other) => other.quantity === value.quantity).length > 1;
+  return h("dl", { class: "values" }, station.values.map((value) => valueView(value, isOneOfMany(value))));
 }
 
 function cardBody(station) {

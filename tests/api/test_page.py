@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -18,7 +19,7 @@ from alerts.model import AlertState, Via
 from alerts.orders import OrderReader
 from devices.model import SECOND_NS, Severity
 from tests.api.conftest import Server, running
-from tests.api.world import HOUR_NS, World, an_alert
+from tests.api.world import HOUR_NS, World, an_alert, small_site
 from tests.support import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -175,6 +176,21 @@ def test_a_gauge_without_a_valid_value_says_so(world: World, screen: Screen) -> 
     card = screen.open().locator(SNOW_CARD)
     expect(card.locator(".chip")).to_have_text("不明")
     expect(card.locator(".figure")).to_have_text("測れません")
+
+
+def test_two_traps_at_one_place_are_told_apart(tmp_path: Path, browser: Browser) -> None:
+    site = small_site()
+    first = next(device for device in site.device if device.id == "trap-1")
+    second = first.model_copy(update={"id": "trap-2", "name": "わな2号"})
+    world = World(tmp_path, site=site.model_copy(update={"device": (*site.device, second)}))
+    world.beat()
+    for device_id, value in (("trap-1", 0.0), ("trap-2", 1.0)):
+        world.journal.reading(device_id, "contact_open", value, observed_ns=world.now_ns())
+    with running(world) as server, looking(browser, server.url) as screen:
+        card = screen.open().locator('[data-station="trap-east"]')
+        expect(card.locator("dt")).to_have_text(["わな1号", "わな2号"])
+        expect(card.locator(".figure")).to_have_text(["待機中", "作動しました"])
+    world.close()
 
 
 def test_a_watched_home_shows_a_word_and_no_motion_curve(world: World, screen: Screen) -> None:
