@@ -91,7 +91,7 @@ class Wires:
         """
         device = self._device(uttering.device_id)
         if device.model == DIRECT_MODEL:
-            return self._say_directly(uttering, sent_ns=sent_ns)
+            return self._say_directly(uttering)
         spec = self._spec(device)
         own = {key: value for key, value in uttering.values.items() if key in spec.quantities}
         said = Decoded(values=own, seq=uttering.seq, observed_ns=uttering.observed_ns)
@@ -140,11 +140,11 @@ class Wires:
         for sender in self._mqtt.values():
             sender.close()
 
-    def _say_directly(self, uttering: Uttering, *, sent_ns: int) -> Sent | None:
+    def _say_directly(self, uttering: Uttering) -> Sent | None:
         readings = [
             Reading(
                 device_id=uttering.device_id, quantity=quantity, value=value, observed_ns=uttering.observed_ns,
-                received_ns=sent_ns, clock="device", seq=uttering.seq,
+                received_ns=0, clock="device", seq=uttering.seq,
             )
             for quantity, value in sorted(uttering.values.items())
         ]  # fmt: skip

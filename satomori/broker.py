@@ -5,6 +5,7 @@ Thanks to receipts neither is trusted with anything that a gateway sent; see the
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import pwd
@@ -14,7 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from devices.model import PermanentError
+
 BrokerKind = Literal["mosquitto", "amqtt"]
+BrokerChoice = Literal["auto", "amqtt", "none"]
+"""`auto`: mosquitto when its binary is there, else amqtt. `none`: one runs already."""
 
 _EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
 
@@ -51,6 +56,17 @@ def find_mosquitto() -> str | None:
     """Return the path of the mosquitto binary, None when it is not installed; Debian keeps it outside a user's PATH."""
     path = os.pathsep.join((os.environ.get("PATH", ""), *_EXTRA_FOLDERS))
     return shutil.which("mosquitto", path=path)
+
+
+def choose_broker(choice: Literal["auto", "amqtt"]) -> str | None:
+    """Return the path of mosquitto, None for amqtt.
+
+    Raises PermanentError when there is neither.
+    """
+    mosquitto = find_mosquitto() if choice == "auto" else None
+    if mosquitto is None and importlib.util.find_spec("amqtt") is None:
+        raise PermanentError("no MQTT broker is installed; apt install mosquitto, or name one that runs: --no-broker")
+    return mosquitto
 
 
 def prepare_broker(*, data_dir: Path, port: int, mosquitto: str | None) -> BrokerCommand:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
@@ -94,12 +95,16 @@ def demo(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder to keep the demo's files (default: a new temporary one).")
     ] = None,
+    broker: Annotated[
+        Literal["auto", "amqtt"], typer.Option(hidden=True, help="amqtt: as if mosquitto were not installed.")
+    ] = "auto",
 ) -> None:
     """Start everything with embedded defaults and replay recorded data of all three domains."""
-    from satomori.demo import DemoOptions, run_demo
+    from satomori.demo import run_demo
     from satomori.demo_check import run_demo_check
+    from satomori.town import DemoOptions
 
-    options = DemoOptions(data_dir=data, speed=speed or (5400.0 if check else 600.0))
+    options = DemoOptions(data_dir=data, speed=speed or (5400.0 if check else 600.0), broker=broker)
     raise typer.Exit(run_demo_check(options) if check else run_demo(options))
 
 
@@ -119,11 +124,12 @@ def up(
     from satomori.supervise import Supervisor, stop_on_signals
 
     options = TownOptions(
-        site_path=site, data_dir=_data_dir(data), api_host=host, api_port=port, clock_text=clock, with_broker=broker
-    )
+        site_path=site, data_dir=_data_dir(data), api_host=host, api_port=port, clock_text=clock,
+        broker="auto" if broker else "none",
+    )  # fmt: skip
     supervisor = Supervisor(services=town_services(read_site(site), options))
     stop = stop_on_signals()
-    supervisor.start()
+    supervisor.start(stop)
     typer.echo(f"里守りが動いています / Satomori is running: http://{host}:{port}/")
     supervisor.run(stop)
 
@@ -175,13 +181,16 @@ def api(
     host: Annotated[str, typer.Option(help="Address on which the page is served.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="TCP port of the page.", min=1, max=65_535)] = 8080,
     clock: ClockText = "",
+    notice: Annotated[str, typer.Option(hidden=True, help="A sentence shown at the head of the page.")] = "",
 ) -> None:
     """Serve the live page and the JSON API."""
     from api.run import ApiOptions, run_api
     from devices.clock import parse_clock
     from satomori.supervise import stop_on_signals
 
-    options = ApiOptions(site=read_site(site), data_dir=_data_dir(data), clock=parse_clock(clock), host=host, port=port)
+    options = ApiOptions(
+        site=read_site(site), data_dir=_data_dir(data), clock=parse_clock(clock), host=host, port=port, notice=notice
+    )
     run_api(options, stop_on_signals())
 
 
@@ -200,6 +209,7 @@ def decode(
     spec = find_model(device)
     if (stream is None) == (not payloads):
         raise PermanentError("give either HEX payloads or --stream FILE")
+    results: Iterator[dict[str, Any]]
     if stream is None:
         results = (decode_hex(spec, port=port, text=text) for text in payloads or ())
     elif stream.is_file():

@@ -3,58 +3,103 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event
 
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from satomori.supervise import Supervisor, stop_on_signals, wait_for_port
+from ingest.journal_read import JournalReader
+from satomori.supervise import Supervisor, stop_on_signals
 from satomori.town import SCENES_START_NS, DemoOptions, DemoTown, prepare_town
 
 LEAD_S = 5.0
-SCENES_HOURS = 60
+SCENES_NS = 60 * 3_600_000_000_000
 _READY_TIMEOUT_S = 60.0
+_LOOK_S = 0.1
+_PARTS_TOLD = 10  # without a terminal, progress is a line for each tenth
+
+Tell = Callable[[str], None]
+ShowShare = Callable[[float], None]
+
+
+class _Voice:
+    """What the demo says, on a terminal or into a file."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+
+    def tell(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+    @contextmanager
+    def progress(self) -> Iterator[ShowShare]:
+        """Give what shows a share from 0 to 1: a bar on a terminal, a line for every tenth elsewhere."""
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+            with Progress(*columns, console=self._console) as progress:
+                task = progress.add_task("再生中 / replaying", total=1.0)
+                yield lambda share: progress.update(task, completed=share)
+            return
+        told = 0
+
+        def show_line(share: float) -> None:
+            nonlocal told
+            if int(share * _PARTS_TOLD) > told:
+                told = int(share * _PARTS_TOLD)
+                self.tell(f"再生中 / replaying: {told * 100 // _PARTS_TOLD} %")
+
+        yield show_line
 
 
 def run_demo(options: DemoOptions) -> int:
     """Start the town, replay the scenes once, keep everything running until Ctrl-C; return the exit code."""
-    console = Console()
-    console.print("里守りを始めます。/ Starting Satomori.")
-    town = prepare_town(options, lead_s=LEAD_S)
+    voice = _Voice()
+    tell = voice.tell
     stop = stop_on_signals()
-    supervisor = Supervisor(services=[*town.services], log_dir=town.data_dir / "log", tell=console.print)
-    supervisor.start()
+    tell("里守りを始めます。/ Starting Satomori.")
+    town = prepare_town(options, lead_s=LEAD_S)
+    supervisor = Supervisor(services=town.services, log_dir=town.data_dir / "log", tell=tell)
     try:
-        is_ready = wait_until_ready(town, stop)
-        if not is_ready:
-            console.print(
-                f"始まりませんでした。{town.data_dir / 'log'} を見てください。/ Not started; see the logs there."
-            )
-            return 1
-        _introduce(town, console)
-        _replay(town, stop, console)
-        supervisor.run(stop)
+        supervisor.start(stop)
+        is_ready = wait_until_ready(town, supervisor, stop, tell=tell)
+        if is_ready:
+            _introduce(town, tell)
+            _replay(town, supervisor, stop, voice)
+            supervisor.run(stop)
     finally:
         supervisor.stop()
-        console.print("終わりました。/ Stopped.")
+    if not is_ready and not stop.is_set():
+        tell(f"始まりませんでした。{town.data_dir / 'log'} を見てください。/ Did not start; see the logs there.")
+        return 1
+    town.tidy()
+    tell("終わりました。/ Stopped.")
     return 0
 
 
-def wait_until_ready(town: DemoTown, stop: Event) -> bool:
-    """Return True once the page answers and a heartbeat of every gateway has come all the way into the journal."""
-    from ingest.journal_read import JournalReader
+def wait_until_ready(town: DemoTown, supervisor: Supervisor, stop: Event, *, tell: Tell) -> bool:
+    """Return True once the page answers and a heartbeat of every gateway has come all the way into the journal.
 
-    if not wait_for_port(town.api_port, timeout_s=_READY_TIMEOUT_S):
-        return False
+    Says what has come up; False when it takes too long or when told to stop.
+    """
     reader = JournalReader(town.data_dir / "journal.db")
-    gateways = {gateway.id for gateway in town.site.gateway}
+    gateways = {gateway.id: gateway.name for gateway in town.site.gateway}
+    awaited = {"page", *gateways}
     deadline_s = time.monotonic() + _READY_TIMEOUT_S
-    while time.monotonic() < deadline_s and not stop.is_set():
-        if gateways <= {row.device_id for row in reader.latest()} and _page_answers(town):
-            return True
-        stop.wait(0.1)
-    return False
+    tell("始めています… / starting…")
+    try:
+        while awaited and time.monotonic() < deadline_s and not stop.is_set():
+            supervisor.look()
+            heard = {row.device_id for row in reader.latest()} & awaited
+            for part in sorted(heard | ({"page"} & awaited if _page_answers(town) else set())):
+                awaited.remove(part)
+                tell(f"  ✓ {gateways.get(part, 'ページ / page')}")
+            stop.wait(_LOOK_S)
+    finally:
+        reader.close()
+    return not awaited
 
 
 def _page_answers(town: DemoTown) -> bool:
@@ -64,31 +109,33 @@ def _page_answers(town: DemoTown) -> bool:
         return False
 
 
-def _introduce(town: DemoTown, console: Console) -> None:
+def _introduce(town: DemoTown, tell: Tell) -> None:
     if town.broker_kind == "amqtt":
-        console.print("MQTT: amqtt（デモ専用。町では mosquitto を使います / for the demo only; a town uses mosquitto）")
-    console.print(f"ページ / page:      [bold]{town.page}[/bold]")
-    console.print(f"郵便受け / mailbox: [bold]http://127.0.0.1:{town.mailbox_port}/[/bold]")
-    console.print(f"記録 / files:       {town.data_dir}")
-    console.print(
-        f"60 時間の記録を {town.speed:g} 倍の速さで流します。/ Replaying 60 recorded hours at x{town.speed:g}."
-    )
-    console.print("終わるには Ctrl-C。/ Ctrl-C to stop.")
+        tell("MQTT: amqtt（デモ専用。町では mosquitto を使います / for the demo only; a town uses mosquitto）")
+    tell(f"ページ / page:      {town.page}")
+    tell(f"郵便受け / mailbox: http://127.0.0.1:{town.mailbox_port}/")
+    tell(f"記録 / files:       {town.data_dir}")
+    tell(f"60 時間の記録を {town.speed:g} 倍の速さで流します。/ Replaying 60 recorded hours at x{town.speed:g}.")
+    tell("終わるには Ctrl-C。/ Ctrl-C to stop.")
 
 
-def _replay(town: DemoTown, stop: Event, console: Console) -> None:
-    simulator = Supervisor(services=[town.simulator()], log_dir=town.data_dir / "log", tell=console.print)
+def _replay(town: DemoTown, supervisor: Supervisor, stop: Event, voice: _Voice) -> None:
+    tell = voice.tell
+    simulator = Supervisor(services=[town.simulator()], log_dir=town.data_dir / "log", tell=tell)
     simulator.start()
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    total_ns = SCENES_HOURS * 3_600_000_000_000
     try:
-        with Progress(*columns, console=console) as progress:
-            task = progress.add_task("再生中 / replaying", total=total_ns)
-            while not stop.is_set() and not progress.finished:
-                progress.update(task, completed=min(total_ns, town.clock.now_ns() - SCENES_START_NS))
-                stop.wait(0.2)
-        # the last rows go out at the very end of the time line; the simulator ends by itself then
-        stop.wait(2.0)
+        with voice.progress() as show_share:
+            while simulator.is_running() and not stop.is_set():
+                supervisor.look()
+                show_share(min(1.0, max(0.0, (town.clock.now_ns() - SCENES_START_NS) / SCENES_NS)))
+                stop.wait(_LOOK_S)
+        codes = simulator.exit_codes()
     finally:
         simulator.stop()
-    console.print("再生が終わりました。機器はこのあと静かになります。/ Replay done; the devices fall silent now.")
+    if stop.is_set():
+        return
+    if codes.get("simulator") == 0:
+        tell("再生が終わりました。機器はこのあと静かになります。ページは見られます。")
+        tell("The replay is over; the devices fall silent now. The page stays.")
+    else:
+        tell(f"再生が途中で終わりました。/ The replay failed; see {town.data_dir / 'log' / 'simulator.log'}")

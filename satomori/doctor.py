@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devices.clock import Clock
-from devices.model import SatomoriError
-from devices.site import Site
+from devices.model import SatomoriError, Severity
+from devices.site import Route, Rule, Site
 from satomori.broker import find_mosquitto
 
 _MIN_FREE_BYTES = 512 * 1024 * 1024
@@ -125,8 +125,46 @@ def _site(path: Path, *, data_dir: Path) -> Iterator[Finding]:
 
 def _tellable(site: Site) -> Iterator[Finding]:
     """An alert that reaches nobody is the worst silent fault of a site file."""
-    for domain in sorted({station.domain for station in site.station}):
-        if not any(not route.domain or domain in route.domain for route in site.route):
+    stations = site.stations_by_id()
+    for rule in [*site.rule, *_added_rules(site)]:
+        # a subject at no station (a gateway) belongs to the system
+        places = {(station_id, stations[station_id].domain) for station_id in _stations_of(rule, site)}
+        if rule.kind == "silent" and not (rule.domain or rule.station or rule.device):
+            places |= {(gateway.station, "system") for gateway in site.gateway}
+        untold = sorted(p for p in places if not any(_tells(r, rule, place=p) for r in site.route))
+        if untold:
+            where = ", ".join(sorted({station_id or domain for station_id, domain in untold}))
             yield Finding(
-                is_wrong=True, text=f"no route tells anybody of {domain} alerts", advice="add a [[route]] for it"
-            )
+                is_wrong=True, text=f"no route tells anybody of rule {rule.id} at {where}",
+                advice=f"add a [[route]] that matches domain {untold[0][1]!r}",
+            )  # fmt: skip
+
+
+def _added_rules(site: Site) -> list[Rule]:
+    """Return the silence rule that ingest adds to a site without one."""
+    has_silent = any(rule.kind == "silent" for rule in site.rule)
+    return [] if has_silent else [Rule(id="device-silent", kind="silent", severity="warning")]
+
+
+def _stations_of(rule: Rule, site: Site) -> set[str]:
+    if rule.kind == "no_motion":
+        found = {home.station for home in site.home if not rule.home or home.id in rule.home}
+    else:
+        found = {device.station for device in site.device if not rule.device or device.id in rule.device}
+    return {
+        station.id
+        for station in site.station
+        if station.id in found
+        and (rule.domain is None or station.domain == rule.domain)
+        and (not rule.station or station.id in rule.station)
+    }
+
+
+def _tells(route: Route, rule: Rule, *, place: tuple[str, str]) -> bool:
+    station_id, domain = place
+    return (
+        (not route.domain or domain in route.domain)
+        and (not route.station or station_id in route.station)
+        and (not route.rule or rule.id in route.rule)
+        and Severity.from_key(rule.severity) >= Severity.from_key(route.severity_min)
+    )

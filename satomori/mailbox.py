@@ -7,7 +7,6 @@ import html
 import logging
 import os
 from dataclasses import dataclass
-from email.message import EmailMessage
 from email.policy import default as default_policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,7 +43,7 @@ def read_mails(folder: Path) -> list[Mail]:
 
 def _as_mail(raw: bytes) -> Mail:
     message = email.message_from_bytes(raw, policy=default_policy)
-    part = message.get_body(("plain",)) if isinstance(message, EmailMessage) else None
+    part = message.get_body(("plain",))
     return Mail(
         message_id=str(message["Message-ID"] or ""),
         recipient=str(message["To"] or ""),

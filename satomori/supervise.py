@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 _PR_SET_PDEATHSIG = 1
 _BACKOFF_FIRST_S = 0.5
@@ -50,11 +50,11 @@ def _die_with_parent() -> Callable[[], None]:
     """Return a function for the child that asks the kernel for SIGTERM when the parent is gone (Linux only)."""
     if sys.platform != "linux":
         return lambda: None
-    libc = ctypes.CDLL(None, use_errno=True)
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: between fork and exec only plain calls are safe
     parent = os.getpid()
 
     def ask() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # the parent went between fork and prctl
             os._exit(1)
 
@@ -73,13 +73,19 @@ class Supervisor:
     tell: Callable[[str], None] = print
     _children: list[_Child] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Start every service; one that listens is waited for (at most 10 s) before the next begins."""
+    def start(self, stop: Event | None = None) -> None:
+        """Start every service; one that listens is waited for (at most 10 s) before the next begins.
+
+        Ends early when `stop` is set.
+        """
+        stop = stop or Event()
         for service in self.services:
+            if stop.is_set():
+                return
             child = _Child(service=service)
             self._children.append(child)
             self._spawn(child)
-            if service.listens_on is not None and not wait_for_port(service.listens_on, timeout_s=10.0):
+            if service.listens_on is not None and not wait_for_port(service.listens_on, timeout_s=10.0, stop=stop):
                 self.tell(f"{service.name}: does not answer on port {service.listens_on} yet; going on")
 
     def run(self, stop: Event) -> None:
@@ -108,6 +114,11 @@ class Supervisor:
         """Return True while any child lives."""
         return any(c.process is not None and c.process.poll() is None for c in self._children)
 
+    def exit_codes(self) -> dict[str, int]:
+        """Return the exit code of each child that has ended and was not started again, by service name."""
+        found = {c.service.name: c.process.poll() for c in self._children if c.process is not None}
+        return {name: code for name, code in found.items() if code is not None}
+
     def stop(self) -> None:
         """SIGTERM to all in reverse order, SIGKILL to those that are still there after 5 s."""
         running = [c.process for c in reversed(self._children) if c.process is not None]
@@ -131,7 +142,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=_die_with_parent(),  # safe: only one thread runs here
+                preexec_fn=_die_with_parent(),  # safe: it takes no lock that another thread may hold
             )
         except OSError as error:
             self.tell(f"{child.service.name}: cannot start ({error.strerror}); trying again in {child.backoff_s:.0f} s")
@@ -161,16 +172,16 @@ class Supervisor:
         child.backoff_s = min(_BACKOFF_MOST_S, child.backoff_s * 2)
 
 
-def wait_for_port(port: int, *, timeout_s: float) -> bool:
-    """Return True as soon as something listens on 127.0.0.1:`port`, False after `timeout_s`."""
+def wait_for_port(port: int, *, timeout_s: float, stop: Event | None = None) -> bool:
+    """Return True as soon as something listens on 127.0.0.1:`port`, False after `timeout_s` or when told to stop."""
     deadline_s = time.monotonic() + timeout_s
-    pause = Event()
-    while time.monotonic() < deadline_s:
+    pause = stop or Event()
+    while time.monotonic() < deadline_s and not pause.is_set():
         with socket.socket() as probe:
             probe.settimeout(0.5)
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return True
-        pause.wait(0.05)
+        pause.wait(_POLL_S / 2)
     return False
 
 
@@ -182,8 +193,21 @@ def free_port() -> int:
 
 
 def stop_on_signals() -> Event:
-    """Return an Event that SIGTERM and SIGINT set."""
+    """Return an Event that SIGTERM and SIGINT set. Call it once, in the main thread.
+
+    A thread sets it, not the signal handler: a handler that comes while the main thread is inside `stop.wait` would
+    wait for ever for the lock that the main thread holds.
+    """
     stop = Event()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, lambda _number, _frame: None)
+
+    def wait_for_a_byte() -> None:
+        os.read(reader, 1)
+        stop.set()
+
+    Thread(target=wait_for_a_byte, name="signals", daemon=True).start()
     return stop

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Literal
 
 from devices.clock import Clock, start_clock
+from devices.model import PermanentError
 from devices.site import Site
 from satomori.services import TownOptions, town_services
 from satomori.supervise import Service, free_port
 
 SCENES = ("snow_storm", "box_traps", "home_motion")
 SCENES_START_NS = 1_768_867_200_000_000_000  # 2026-01-20T00:00Z, where the scenes' common time line begins
+
+NOTICE = (
+    "デモです。60 時間の記録を {speed:g} 倍の速さで流しています。/ Demo: 60 recorded hours, replayed at x{speed:g}."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +32,22 @@ class DemoOptions:
 
     data_dir: Path | None
     speed: float
+    broker: Literal["auto", "amqtt"] = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoTown:
-    """A prepared demo: nothing runs yet. `broker_kind` is `mosquitto` or `amqtt`."""
+    """A prepared demo: nothing runs yet. `broker_kind` is `mosquitto` or `amqtt`.
+
+    `is_temporary`: nobody asked for the folder, so it goes when it is of no more use.
+    """
 
     site: Site
     site_path: Path
     data_dir: Path
     clock: Clock
     speed: float
+    is_temporary: bool
     api_port: int
     mailbox_port: int
     services: list[Service]
@@ -56,6 +68,11 @@ class DemoTown:
         """The address of the live page."""
         return f"http://127.0.0.1:{self.api_port}/"
 
+    def tidy(self) -> None:
+        """Remove the folder if nobody asked for it."""
+        if self.is_temporary:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+
     def simulator(self) -> Service:
         """Return the process that replays the scenes by the town clock."""
         argv = [sys.executable, "-m", "satomori", "sim", "replay", "--site", str(self.site_path)]
@@ -69,10 +86,13 @@ def prepare_town(options: DemoOptions, *, lead_s: float) -> DemoTown:
     """Write the demo's site file and choose free ports.
 
     The town clock stands at the scenes' start for `lead_s` real seconds, so that services can start meanwhile.
+    Raises PermanentError when `options.data_dir` holds a town already: recorded time would begin there again.
     """
     from satomori.cli import read_site
 
     data_dir = options.data_dir or Path(tempfile.mkdtemp(prefix="satomori-demo-"))
+    if (data_dir / "journal.db").exists():
+        raise PermanentError(f"data folder {data_dir} holds a town already; name a new one for the demo")
     data_dir.mkdir(parents=True, exist_ok=True)
     api_port, mailbox_port, smtp_port, broker_port = (free_port() for _ in range(4))
     template = Template((files("satomori") / "demo_site.toml").read_text(encoding="utf-8"))
@@ -83,7 +103,10 @@ def prepare_town(options: DemoOptions, *, lead_s: float) -> DemoTown:
     site_path.write_text(text, encoding="utf-8")
     site = read_site(site_path)
     clock = start_clock(town_start_ns=SCENES_START_NS, speed=options.speed, lead_s=lead_s)
-    town = TownOptions(site_path=site_path, data_dir=data_dir, api_port=api_port, clock_text=clock.as_text())
+    town = TownOptions(
+        site_path=site_path, data_dir=data_dir, api_port=api_port, clock_text=clock.as_text(), broker=options.broker,
+        notice=NOTICE.format(speed=options.speed),
+    )  # fmt: skip
     services = [_mailbox(data_dir / "mailbox", smtp_port=smtp_port, http_port=mailbox_port), *town_services(site, town)]
     return DemoTown(
         site=site,
@@ -91,6 +114,7 @@ def prepare_town(options: DemoOptions, *, lead_s: float) -> DemoTown:
         data_dir=data_dir,
         clock=clock,
         speed=options.speed,
+        is_temporary=options.data_dir is None,
         api_port=api_port,
         mailbox_port=mailbox_port,
         services=services,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -107,3 +108,45 @@ def test_children_die_with_a_killed_supervisor(tmp_path: Path) -> None:
 
 def test_wait_for_port_gives_up() -> None:
     assert not wait_for_port(free_port(), timeout_s=0.2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_sets_stop_even_in_the_middle_of_a_wait(number: int) -> None:
+    # `wait(0)` in a hot loop: nearly every signal comes while the main thread is inside the Event
+    program = (
+        "from satomori.supervise import stop_on_signals\n"
+        "stop = stop_on_signals(); print('up', flush=True)\n"
+        "while not stop.wait(0): pass\n"
+    )
+    for _ in range(4):
+        process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(number)
+        try:
+            assert process.wait(5.0) == 0
+        finally:
+            process.kill()
+            process.stdout.close()
+
+
+def test_start_ends_early_when_told_to_stop(tmp_path: Path) -> None:
+    stop = Event()
+    stop.set()
+    supervisor = Supervisor(services=[Service(name="one", argv=SLEEPER)], log_dir=tmp_path)
+    supervisor.start(stop)
+    assert supervisor.pids() == {}
+
+
+def test_exit_codes_of_those_that_ended(tmp_path: Path) -> None:
+    services = [
+        Service(name="bad", argv=(sys.executable, "-c", "raise SystemExit(3)")),
+        Service(name="good", argv=SLEEPER),
+    ]
+    supervisor = Supervisor(services=services, log_dir=tmp_path)
+    supervisor.start()
+    try:
+        assert wait_until(supervisor.exit_codes) == {"bad": 3}
+        assert supervisor.is_running()
+    finally:
+        supervisor.stop()

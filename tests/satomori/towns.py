@@ -1,0 +1,65 @@
+"""A small town for tests of the front door: two gateways, a gauge on seam 2, a trap, a rule and a route."""
+
+from __future__ import annotations
+
+SITE_TOML = """\
+version = 1
+[town]
+id = "test"
+name = "テスト村"
+[broker]
+port = {broker_port}
+[channel.smtp]
+host = "127.0.0.1"
+port = 2525
+sender = "satomori@test.example"
+[[station]]
+id = "pass"
+name = "峠"
+domain = "snow"
+[[station]]
+id = "wood"
+name = "林"
+domain = "wildlife"
+[[gateway]]
+id = "gw-01"
+name = "役場"
+heartbeat_interval_s = 1
+[[gateway]]
+id = "gw-02"
+name = "公民館"
+[[device]]
+id = "snow-01"
+name = "積雪計"
+model = "senml"
+station = "pass"
+mount_height_m = 4.0
+expected_interval_s = 600
+[[device]]
+id = "trap-01"
+name = "わな"
+model = "milesight_em300_mcs"
+station = "wood"
+address = "24e124136b000001"
+expected_interval_s = 7200
+[[contact]]
+id = "duty"
+name = "当番"
+email = "duty@test.example"
+[[rule]]
+id = "deep"
+kind = "threshold"
+domain = "snow"
+quantity = "snow_depth"
+severity = "warning"
+params = {{ raise_at = 1.5, clear_at = 1.4 }}
+[[rule]]
+id = "sprung"
+kind = "contact_event"
+domain = "wildlife"
+severity = "critical"
+[[route]]
+id = "all"
+contacts = ["duty"]
+channels = ["smtp"]
+"""
