@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.run import ApiOptions, open_listener, serve
+from tests.api.screen import CHROMIUM, FLAGS, Screen, looking
 from tests.api.world import World
 
 
@@ -59,4 +61,21 @@ def running(world: World, *, port: int = 0) -> Iterator[Server]:
 @pytest.fixture
 def server(world: World) -> Iterator[Server]:
     with running(world) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # A module, not the session: while it runs, Playwright holds the thread's event loop.
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(params=["light"])
+def screen(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Screen]:
+    with looking(browser, server.url, scheme=request.param) as found:
         yield found

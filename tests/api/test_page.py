@@ -4,102 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from alerts.links import Ticket, acknowledge_url, load_secret, sign
-from alerts.model import AlertState, Via
+from alerts.model import AlertState
 from alerts.orders import OrderReader
 from devices.model import SECOND_NS, Severity
-from tests.api.conftest import Server, running
+from tests.api.conftest import running
+from tests.api.screen import Screen, looking, orders
 from tests.api.world import HOUR_NS, World, an_alert, small_site
 from tests.support import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SNOW_CARD = '[data-station="road-17"]'
-Scheme = Literal["light", "dark"]
-PHONE = ViewportSize(width=360, height=740)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
-
-
-@dataclass(slots=True)
-class Complaints:
-    """What the browser complained of (a blocked script shows here), and every address it asked for."""
-
-    texts: list[str] = field(default_factory=list)
-    urls: list[str] = field(default_factory=list)
-
-    def note(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            self.texts.append(message.text)
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """An open page, and what went wrong in it."""
-
-    page: Page
-    complaints: Complaints
-    url: str
-
-    def open(self, path: str = "/") -> Page:
-        self.page.goto(self.url + path)
-        if path == "/":
-            self.page.wait_for_selector("body[data-ready]")
-        return self.page
-
-
-@contextmanager
-def looking(browser: Browser, url: str, *, scheme: Scheme = "light") -> Iterator[Screen]:
-    """Give an empty page of a phone in Japan, for the server at `url`."""
-    context = browser.new_context(viewport=PHONE, locale="ja-JP", color_scheme=scheme)
-    page = context.new_page()
-    page.set_default_timeout(20_000)
-    complaints = Complaints()
-    page.on("console", lambda message: complaints.note(message))
-    page.on("pageerror", lambda error: complaints.texts.append(str(error)))
-    page.on("request", lambda sent: complaints.urls.append(sent.url))
-    yield Screen(page, complaints, url)
-    context.close()
-
-
-@pytest.fixture(params=["light"])
-def screen(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Screen]:
-    with looking(browser, server.url, scheme=request.param) as found:
-        yield found
-
-
-def orders(world: World) -> list[tuple[str, Via]]:
-    reader = OrderReader(world.folder / "orders.db")
-    found = [(row.acknowledgement.by, row.acknowledgement.via) for row in reader.orders_after(0)]
-    reader.close()
-    return found
 
 
 def test_a_value_changes_without_reload(world: World, screen: Screen) -> None:
@@ -357,28 +278,6 @@ def test_paper_gets_no_buttons(world: World, screen: Screen) -> None:
     page.emulate_media(media="print")
     assert page.locator(".button:visible, .languages:visible, .chart-controls:visible").count() == 0
     assert page.locator(".card:visible").count() == 4
-
-
-def test_a_link_from_a_message_acknowledges(world: World, screen: Screen) -> None:
-    now_ns = world.now_ns()
-    world.alerts.put(an_alert(opened_ns=now_ns))
-    ticket = Ticket(alert_id="a" * 32, contact_id="road-office", expires_ns=now_ns + HOUR_NS)
-    token = sign(ticket, load_secret(world.folder))
-    page = screen.open(acknowledge_url("", token))
-    expect(page.locator("h3")).to_contain_text("【除雪の目安】")
-    assert orders(world) == []
-    page.locator("button", has_text="確認しました").click()
-    expect(page.locator("#letter")).to_contain_text("ありがとうございます")
-    expect(page.locator("#letter")).to_contain_text("道路係 当番")
-    assert orders(world) == [("road-office", "link")]
-    assert screen.complaints.texts == []
-    assert not any(token in url.split("#")[0] for url in screen.complaints.urls)
-
-
-def test_a_link_that_was_cut_short_says_what_to_do(screen: Screen) -> None:
-    page = screen.open("/a#t=abc")
-    expect(page.locator(".failed")).to_contain_text("役場へお電話ください")
-    expect(page.locator("#office")).to_have_text("役場 000-000-0000")
 
 
 def test_the_page_waits_for_a_hub_that_is_still_starting(world: World, screen: Screen) -> None:
