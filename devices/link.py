@@ -14,9 +14,9 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Event, Lock, Thread
+from threading import Event, Lock, RLock, Thread
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -86,11 +86,12 @@ class LinkHealth:
     """What is known of the connection. Stamps are of the monotonic clock, 0.0 = never.
 
     `last_loop_s`: when the network loop last went round; a loop that stands still is not connected. `generation`
-    changes with every connection and every loss of one. Counters: `connects`; `takeovers` the broker threw us out for
-    another client with our id; `sessions_lost` the broker had forgotten us; `stale_acks` acknowledgements that came
-    after their connection was gone; `refused` publishes that were not taken, for want of room or of a connection;
-    `unstored` publishes that the broker answered with anything but Success; `overflowed` messages that had no room in
-    our inbox; `faults` exceptions in the network thread.
+    changes with every connection and every loss of one. Counters: `connects`; `takeovers` the broker said that another
+    client has our id; `short_lived` connections that did not last 10 s (brokers that do not say so); `sessions_lost`
+    the broker had forgotten us; `stale_acks` acknowledgements that came after their connection was gone; `refused`
+    publishes that were not taken, for want of room or of a connection; `unstored` publishes that the broker answered
+    with anything but Success; `stalls` turns in which nothing was received because the inbox was full; `faults`
+    exceptions in the network thread.
     """
 
     connected_since_s: float = 0.0
@@ -98,11 +99,12 @@ class LinkHealth:
     generation: int = 0
     connects: int = 0
     takeovers: int = 0
+    short_lived: int = 0
     sessions_lost: int = 0
     stale_acks: int = 0
     refused: int = 0
     unstored: int = 0
-    overflowed: int = 0
+    stalls: int = 0
     faults: int = 0
 
 
@@ -118,7 +120,7 @@ class Subscriber:
         self._topics = tuple(topics)
         self._inbox: Inbox[Message] = Inbox()
         self._lock = Lock()  # guards the generation against acknowledgements on their way out
-        self._sending = Lock()
+        self._sending = RLock()
         self._client: mqtt.Client | None = None
         self._protocol: Protocol | None = None
         self._attempts = 0
@@ -146,7 +148,7 @@ class Subscriber:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write out what was handed over, then disconnect; the broker keeps the session and what is unacknowledged."""
+        """Give what was handed over a second to be answered, then disconnect; the broker keeps the session."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(_CONNECT_TIMEOUT_S * 2 + _GOODBYE_S)
@@ -171,10 +173,8 @@ class Subscriber:
         True says only that it is on its way: what became of it is told by receipts, and by `health.unstored`.
         """
         with self._sending:
-            while self._unanswered and _is_over(self._unanswered[0]):
-                self._unanswered.popleft()
             client = self._client if self.is_connected else None
-            if client is not None and len(self._unanswered) < self._options.max_queued:
+            if client is not None and self._count_unanswered() < self._options.max_queued:
                 sent = client.publish(topic, payload, qos=qos)
                 if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                     self._unanswered.append(sent)
@@ -182,13 +182,19 @@ class Subscriber:
             self.health.refused += 1
             return False
 
+    def _count_unanswered(self) -> int:
+        with self._sending:
+            while self._unanswered and _is_over(self._unanswered[0]):
+                self._unanswered.popleft()
+            return len(self._unanswered)
+
     # the network thread
 
     def _keep_connected(self) -> None:
         pause_s = _RETRY_FIRST_S
         while not self._stop.is_set():
             self._again.clear()
-            began_s = time.monotonic()
+            began_s, connects = time.monotonic(), self.health.connects
             try:
                 self._serve()
                 self._note_down("connection closed")
@@ -200,6 +206,8 @@ class Subscriber:
             self._lost()
             if time.monotonic() - began_s >= _LASTING_S:
                 pause_s = _RETRY_FIRST_S
+            elif self.health.connects > connects:
+                self.health.short_lived += 1
             # jitter keeps a town's boxes from knocking all at once after an outage
             self._stop.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             pause_s = min(_RETRY_MOST_S, pause_s * 2)
@@ -214,16 +222,20 @@ class Subscriber:
         deadline_s = time.monotonic() + _CONNECT_TIMEOUT_S
         while not self._stop.is_set() and not self._again.is_set():
             self.health.last_loop_s = time.monotonic()
-            if client.loop(timeout=_LOOP_S) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            if self._turn(client) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
             if not self._is_connected and time.monotonic() > deadline_s:
                 raise TransientError("the broker does not answer")
-        deadline_s = time.monotonic() + _GOODBYE_S
-        while client.want_write() and time.monotonic() < deadline_s:
-            client.loop(timeout=_LOOP_S)
-        client.disconnect()
-        while client.loop(timeout=_LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS and time.monotonic() < deadline_s:
-            pass
+        _say_goodbye(client, self._count_unanswered)
+
+    def _turn(self, client: mqtt.Client) -> MQTTErrorCode:
+        """Receive and send what there is; while the inbox is full send only, and let the broker keep the rest."""
+        if self._inbox.has_room():
+            return client.loop(timeout=_LOOP_S)
+        self.health.stalls += 1
+        self._inbox.has_room(timeout_s=_LOOP_S)
+        written = client.loop_write()
+        return written if written != MQTTErrorCode.MQTT_ERR_SUCCESS else client.loop_misc()
 
     def _fitting_client(self) -> mqtt.Client:
         """Return a client for what the broker speaks; asks again after attempts that came to nothing.
@@ -257,11 +269,9 @@ class Subscriber:
             client.username_pw_set(options.username, options.password)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_queued_messages_set(options.max_queued)
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_disconnect = self._on_disconnect
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
         client.on_message = self._on_message
-        client.on_publish = self._on_publish
         # with this paho leaves writing to our thread, instead of writing in the one that publishes
         client.on_socket_register_write = lambda _client, _userdata, _socket: None
         return client
@@ -275,11 +285,7 @@ class Subscriber:
         properties.ReceiveMaximum = options.max_inflight
         properties.SessionExpiryInterval = 0 if options.clean_start else _SESSION_EXPIRY_S
         client.connect(
-            options.host,
-            options.port,
-            keepalive=options.keepalive_s,
-            clean_start=options.clean_start,
-            properties=properties,
+            options.host, options.port, options.keepalive_s, clean_start=options.clean_start, properties=properties
         )
 
     def _lost(self) -> None:
@@ -357,10 +363,7 @@ class Subscriber:
             topic = ""
         payload = bytes(message.payload)
         received = Message(topic=topic, payload=payload, is_retained=message.retain, ack_token=token)
-        if not self._inbox.put(received, size_bytes=len(payload)):
-            self.health.overflowed += 1
-            if message.qos > 0:
-                self._again.set()  # not acknowledged: the broker sends it again after a reconnect
+        self._inbox.put(received, size_bytes=len(payload))
 
     def _on_publish(
         self, _client: mqtt.Client, _userdata: object, _mid: int, reason: ReasonCode, _properties: object
@@ -386,3 +389,12 @@ class Publisher(Subscriber):
 def _is_over(sent: mqtt.MQTTMessageInfo) -> bool:
     """Whether paho waits for nothing more: answered, written (QoS 0) or lost with its connection."""
     return sent.rc > MQTTErrorCode.MQTT_ERR_SUCCESS or sent.is_published()
+
+
+def _say_goodbye(client: mqtt.Client, count_unanswered: Callable[[], int]) -> None:
+    deadline_s = time.monotonic() + _GOODBYE_S
+    while count_unanswered() and time.monotonic() < deadline_s:
+        client.loop(timeout=_LOOP_S)
+    client.disconnect()
+    while client.loop(timeout=_LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS and time.monotonic() < deadline_s:
+        pass
