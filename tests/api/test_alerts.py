@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,6 +16,7 @@ from alerts.model import AlertState
 from alerts.orders import OrderReader
 from devices.model import SECOND_NS
 from tests.api.world import World, an_alert
+from tests.support import wait_until
 
 ALERT_ID = "a" * 32
 ACKNOWLEDGE = f"/api/v1/alerts/{ALERT_ID}/acknowledge"
@@ -154,3 +159,23 @@ def test_names_of_contacts_are_shown(world: World, client: TestClient) -> None:
     alert = client.get(f"/api/v1/alerts/{ALERT_ID}").json()
     assert alert["acknowledged_by"] == "道路係 当番"
     assert alert["acknowledged_at"].endswith("Z")
+
+
+def test_an_order_reaches_the_alert_service_and_comes_back(world: World, alerted: TestClient) -> None:
+    world.alerts.close()
+    site = Path(__file__).with_name("town.toml")
+    command = [sys.executable, "-m", "alerts", "--site", str(site), "--data", str(world.folder)]
+    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        alerted.post(ACKNOWLEDGE, json={"by": "道路係"})
+        found = wait_until(lambda: _acknowledged(alerted), 30, what="the alert is acknowledged")
+    finally:
+        service.terminate()
+        _, log = service.communicate(timeout=15)
+    assert (found["acknowledged_by"], found["case_no"]) == ("道路係", "2026-aaaa")
+    assert "Traceback" not in log
+
+
+def _acknowledged(client: TestClient) -> dict[str, Any]:
+    alert: dict[str, Any] = client.get(f"/api/v1/alerts/{ALERT_ID}").json()
+    return alert if alert["state"] == "acknowledged" else {}
