@@ -110,10 +110,10 @@ def concat(batches: Sequence[Batch]) -> Batch:
     )
 
 
-def batch_from_readings(readings: Sequence[Reading], index: SeriesIndex) -> Batch:
-    """Return `readings` as a sorted Batch, their series numbered by `index`; all flags UNKNOWN (not evaluated)."""
+def columns_from_readings(readings: Sequence[Reading], index: SeriesIndex) -> Batch:
+    """Return `readings` as columns in their own order, their series numbered by `index`; all flags UNKNOWN."""
     count = len(readings)
-    batch = Batch(
+    return Batch(
         series=np.fromiter((index.id_of(r.device_id, r.quantity) for r in readings), np.int32, count),
         observed_ns=np.fromiter((r.observed_ns for r in readings), np.int64, count),
         received_ns=np.fromiter((r.received_ns for r in readings), np.int64, count),
@@ -123,4 +123,9 @@ def batch_from_readings(readings: Sequence[Reading], index: SeriesIndex) -> Batc
         resent=np.fromiter((r.resent for r in readings), np.bool_, count),
         clock=np.fromiter((r.clock == "device" for r in readings), np.uint8, count),
     )
-    return batch.take(np.lexsort((np.arange(count), batch.observed_ns, batch.series)))
+
+
+def batch_from_readings(readings: Sequence[Reading], index: SeriesIndex) -> Batch:
+    """Return `readings` as a sorted Batch, their series numbered by `index`; all flags UNKNOWN (not evaluated)."""
+    batch = columns_from_readings(readings, index)
+    return batch.take(np.lexsort((batch.observed_ns, batch.series)))

@@ -21,6 +21,7 @@ NAMES: Final = {GOOD: "good", UNKNOWN: "unknown", SUSPECT: "suspect", BAD: "bad"
 _RANK: Final = np.array([0, 1, 0, 2, 3, 0, 0, 0, 0, 4], dtype=np.uint8)
 
 Flags = np.ndarray[Any, np.dtype[np.uint8]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def worst(first: Flags, second: Flags) -> Flags:
@@ -28,6 +29,7 @@ def worst(first: Flags, second: Flags) -> Flags:
     return np.where(_RANK[second] > _RANK[first], second, first)
 
 
-def is_usable(flag: int) -> bool:
-    """Return True when a rule may conclude from a value with this flag: GOOD or not evaluated."""
-    return flag in (GOOD, UNKNOWN)
+def are_usable(flag: Flags) -> Bools:
+    """Return from which flags (N,) a rule may conclude: GOOD or not evaluated."""
+    usable: Bools = flag <= UNKNOWN
+    return usable

@@ -1,19 +1,41 @@
-"""Readings in, observations and events out: the one visible order of what happens to them."""
+"""Readings in, observations and events out: the one visible order of what happens to them.
+
+    intake    unknown devices, impossible times               -> quarantine
+    dedup     copies of readings that are known already       -> counted; conflicts -> quarantine
+    derive    snow depth from distance and air temperature    }
+    checks    flags                                           } in the order of observed time, see `ingest.timeline`
+    rules     events                                          }
+
+Rules that ask other questions have orders of their own: `silent` goes by received time, `contact_event` by observed
+time however late. Observations and events are a function of the set of readings and the clock: not of batching, of the
+order of arrival within `lateness_s`, of duplicates or restarts. No alert waits for late rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from devices.model import Event, QuarantineRow, Reading
+import numpy as np
+
+from devices.model import SECOND_NS, Event, QuarantineRow, Reading
 from devices.site import Site
-from ingest.batch import Batch, SeriesIndex, batch_from_readings, empty_batch
+from ingest import keeping
+from ingest.batch import Batch, Bools, Int64s, SeriesIndex, concat, empty_batch
+from ingest.events import Mark, as_event, in_order
+from ingest.facts import facts_of, value_bits
+from ingest.machine import Machine
+from ingest.runs import is_first, latest
+from ingest.setup import require_valid, severities
+from ingest.timeline import NEVER_NS, News, Span, Timeline, Verdict
 
 Snapshot = Mapping[str, bytes]
 """Everything the pipeline remembers, by key, as the journal gives it back at start."""
 
 StateDelta = dict[str, bytes]
 """What changed in it; must be committed in one transaction with the rest of the Outcome. b"" deletes a key."""
+
+_AWAY_NS = 60 * SECOND_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +59,174 @@ class Outcome:
     removed: Batch = field(default_factory=empty_batch)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When rows are taken in: `now_ns` is the clock, `due_ns` the instant up to which deadlines count (<= now)."""
+
+    now_ns: int
+    due_ns: int
+
+
 class Pipeline:
-    """The core of ingest: pure, owns no file and no clock."""
+    """The core of ingest: pure, owns no file and no clock.
 
-    def __init__(self, site: Site, *, snapshot: Snapshot | None = None) -> None:
-        """Continue from `snapshot` as if never stopped; None starts afresh."""
-        self._site = site
-        self._series = SeriesIndex()
+    `is_replay`: events are dated by the data instead of the clock, and no state is given out, so that nothing depends
+    on how the input is cut.
+    """
 
-    def process(self, readings: Sequence[Reading], *, now_ns: int) -> Outcome:
-        """Take readings in and let the time be `now_ns`; with no readings this is a tick."""
+    def __init__(self, site: Site, *, snapshot: Snapshot | None = None, is_replay: bool = False) -> None:
+        """Continue from `snapshot` as if never stopped; None starts afresh.
+
+        Raises PermanentError listing all problems when rules or checks of the site are wrong.
+        """
+        require_valid(site)
+        snapshot = snapshot or {}
+        self._machine = Machine(site, snapshot)
+        self._due_ns, self._away = keeping.unpack_clock(snapshot)
+        self._severities = severities(site)
+        self._is_replay = is_replay
+        self._saved_series = len(self._machine.series) if snapshot else 0
+        self._deletions = self._machine.outdated
+        self._has_begun = False
+
+    @property
+    def series(self) -> SeriesIndex:
+        """The numbers of series in every Outcome."""
+        return self._machine.series
+
+    def resume(self, now_ns: int) -> None:
+        """Say once, before the first `process`, that the hub is back: what it did not hear meanwhile is no silence."""
+        if self._due_ns != NEVER_NS and now_ns - self._due_ns > _AWAY_NS:
+            self._away = self._away.with_span(self._due_ns, now_ns)
+
+    def process(self, readings: Sequence[Reading], *, now_ns: int, due_ns: int | None = None) -> Outcome:
+        """Take readings in and let the time be `now_ns`; with no readings this is a tick.
+
+        `due_ns` (default `now_ns`): up to when deadlines count. Give an earlier instant while readings received
+        before now may still be on their way, so that they are not called silence.
+        """
+        rows, refused = self._machine.intake.read(readings)
+        moment = Moment(now_ns=now_ns, due_ns=now_ns if due_ns is None else min(due_ns, now_ns))
+        outcome = self.process_rows(rows, moment)
+        return replace(outcome, quarantine=(*refused, *outcome.quarantine)) if refused else outcome
+
+    def process_rows(self, rows: Batch, moment: Moment) -> Outcome:
+        """Take rows (N,) of known devices in, in their order of arrival, their series numbered by `series`."""
+        machine, told_ns, due_ns = self._machine, self._due_ns, max(self._due_ns, moment.due_ns)
+        begun = self._begin(due_ns)
+        rows, refused = machine.intake.sift(rows, now_ns=moment.now_ns)
+        machine.learn_series()
+        found = machine.dedup.sort_out(facts_of(rows, member=machine.members(rows, clock_ns=told_ns)))
+        news = machine.news(found)
+        span = Span(told_ns=told_ns, due_ns=due_ns)
+        plans = [timeline.plan(news, due=machine.units_due(timeline, span)) for timeline in machine.timelines]
+        apart = _apart(machine.timelines[0], news)
+        machine.note(found, now_ns=moment.now_ns)
+        verdicts = [
+            t.judge(plan, added=news.added, span=span) for t, plan in zip(machine.timelines, plans, strict=True)
+        ]
+        observations = self._observations(verdicts[0], apart=apart)
+        settled = machine.drop_outdated(now_ns=moment.now_ns)
+        self._due_ns = due_ns
+        changed = [np.concatenate([plan.touched, *more]) for plan, *more in zip(plans, settled, begun, strict=True)]
         return Outcome(
-            observations=batch_from_readings(readings, self._series),
-            duplicates=0, conflicts=(), quarantine=(), events=(), changed_state={}, series=self._series,
-        )  # fmt: skip
+            observations=observations,
+            duplicates=len(rows) - int(found.is_kept.sum()),
+            conflicts=found.conflicts,
+            quarantine=tuple(refused),
+            events=self._events([mark for verdict in verdicts for mark in verdict.marks], now_ns=moment.now_ns),
+            changed_state=self._changed_state(changed),
+            series=machine.series,
+            removed=self._removed(news.lost.rows, observations),
+        )
 
     def next_deadline_ns(self) -> int | None:
         """Return when `process` must next be called even without readings; None when nothing is due."""
-        return None
+        runners = [working.runner for working in self._machine.rules]
+        found = [runner.next_deadline_ns(after_ns=self._due_ns) for runner in runners] if self._has_begun else []
+        return min((deadline_ns for deadline_ns in found if deadline_ns is not None), default=None)
+
+    def _begin(self, due_ns: int) -> list[Int64s]:
+        """Tell the rules once what time it is; return the units (U,) of each timeline that this may change."""
+        if self._has_begun:
+            return [np.empty(0, np.int64)] * len(self._machine.timelines)
+        self._has_begun = True
+        for working in self._machine.rules:
+            working.runner.begin(due_ns, self._away)
+        return [timeline.units() for timeline in self._machine.timelines]
+
+    def _observations(self, verdict: Verdict, *, apart: Batch) -> Batch:
+        """Return the rows to write: judged ones as far as they changed, and those too old to be judged."""
+        changed = _changed(verdict.before, verdict.after)
+        if not len(apart):
+            return changed
+        return _sorted(concat([changed, self._machine.record(apart)]))
+
+    def _removed(self, lost: Batch, observations: Batch) -> Batch:
+        """Return the names of `lost` rows and of what was derived from them, unless they are written anew."""
+        if not len(lost):
+            return lost
+        depth = self._machine.derive.depth_of(lost.series)
+        derived = replace(lost, series=depth).take(depth >= 0)
+        names = concat([lost, derived])
+        return names.take(~_has_name(names, among=observations))
+
+    def _events(self, marks: Sequence[Mark], *, now_ns: int) -> tuple[Event, ...]:
+        return tuple(
+            as_event(mark, severities=self._severities, detected_ns=mark.known_ns if self._is_replay else now_ns)
+            for mark in in_order(marks)
+        )
+
+    def _changed_state(self, units: Sequence[Int64s]) -> StateDelta:
+        if self._is_replay:
+            return {}
+        machine, changed = self._machine, self._deletions
+        self._deletions = {}
+        changed |= keeping.pack_series(machine.series, since=self._saved_series)
+        self._saved_series = len(machine.series)
+        for shelf in machine.recent.shelves:
+            changed |= shelf.changes()
+        changed |= keeping.pack_units(machine.keepers, [np.unique(some) for some in units])
+        return {keeping.CLOCK: keeping.pack_clock(self._due_ns, self._away), **changed} if changed else {}
+
+
+def _apart(timeline: Timeline, news: News) -> Batch:
+    """Return the new readings (N,) that are too late to be judged, sorted."""
+    parts = [facts.rows.take(~timeline.is_open(facts)) for facts in (news.added, news.gained)]
+    return _sorted(concat(parts))
+
+
+def _sorted(rows: Batch) -> Batch:
+    return rows.take(np.lexsort((rows.seq, rows.observed_ns, rows.series)))
+
+
+def _changed(before: Batch, after: Batch) -> Batch:
+    """Return the rows of `after` that do not stand in `before` exactly like that; both are sorted by name."""
+    if not len(before):
+        return after
+    both = concat([before, after])
+    is_after = np.arange(len(both)) >= len(before)
+    order = np.lexsort((is_after, both.seq, both.observed_ns, both.series))
+    columns = (
+        both.series,
+        both.observed_ns,
+        both.seq,
+        both.received_ns,
+        value_bits(both.value),
+        both.flag,
+        both.resent,
+    )
+    is_new = np.logical_or.reduce([is_first(column[order]) for column in columns])
+    return both.take(order[is_new & is_after[order]])
+
+
+def _has_name(rows: Batch, *, among: Batch) -> Bools:
+    """Return which rows (N,) have the series, observed time and seq of a row `among` others."""
+    both = concat([among, rows])
+    is_asked = np.arange(len(both)) >= len(among)
+    order = np.lexsort((is_asked, both.seq, both.observed_ns, both.series))
+    first = np.logical_or.reduce([is_first(column[order]) for column in (both.series, both.observed_ns, both.seq)])
+    found = np.empty(len(both), dtype=np.bool_)
+    # within a run of one name the rows of `among` come first
+    found[order] = ~is_asked[order][latest(first)]
+    return found[len(among) :]

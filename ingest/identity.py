@@ -1,0 +1,130 @@
+"""Which frames of one device are copies of each other, and where its frame counter began anew.
+
+A frame counter `seq` names a frame only until the device restarts it (reboot, join, 16-bit wrap 65535 -> 0). Frames are
+looked at in order of (observed time, seq), all together and as often as one arrives out of order, so that the answer
+is a function of the set of frames:
+
+* a frame above the highest counter so far (the head) is progress;
+* any other is a **copy** (or a straggler that was not there yet), heard by another gateway or sent again, and gets the
+  identity (device, quantity, seq) of the first one, unless the counter was **restarted**, which is recognised by
+  (1) a quantity that has another value than the frame with the same seq had (radio levels aside), or the same seq more
+  than 24 h ago; (2) a pause: no progress for 1 h, or 1.5 expected intervals if that is longer; copies come within the
+  hour; (3) a counter that runs again: one more than in the frame before, at least half an expected interval later,
+  both below the head. Frames of a rising run that led up to the restart then count as new, too.
+
+Never by equal value alone: a flat gauge is good news. What stays undecidable is the very first frame after a restart
+that says exactly what the frame of that seq said within the hour before; it counts as a copy until (3) is met.
+
+Sources: devices notes 4.5 and 4.6 (24 h window for LoRaWAN), lessons 46 (copies 48 s to an hour later).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from devices.model import SECOND_NS
+
+WINDOW_NS = 24 * 3_600 * SECOND_NS
+COPY_NS = 3_600 * SECOND_NS
+
+Name = tuple[int, int]
+"""Series and seq."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a frame: its number, series, canonical value bits; lower `rank` = preferred among copies."""
+
+    number: int
+    series: int
+    bits: int
+    rank: tuple[int, ...]
+    is_link_level: bool
+
+
+@dataclass(slots=True)
+class Frame:
+    """All rows of a device with one observed time and one seq. `epoch` counts restarts."""
+
+    observed_ns: int
+    seq: int
+    rows: list[Row] = field(default_factory=list)
+    epoch: int = 0
+
+
+@dataclass(slots=True)
+class Head:
+    """How far a device's counter is: highest seq of this epoch, when it got there, newest frame of all."""
+
+    seq: int = -1
+    moved_ns: int = 0
+    newest_ns: int = 0
+
+
+class FrameReader:
+    """Goes through the frames of one device, sorted by (observed time, seq)."""
+
+    def __init__(self, interval_ns: int) -> None:
+        """Begin before the first frame. `interval_ns` is the device's expected interval."""
+        self.head = Head()
+        self._pause_ns = max(3 * interval_ns // 2, COPY_NS)
+        self._step_ns = interval_ns // 2
+        self._epoch = 0
+        self._known: dict[Name, tuple[int, int]] = {}
+        self._behind: list[Frame] = []
+
+    def read(self, frame: Frame) -> None:
+        """Give `frame` its epoch, and perhaps also the ones just before it."""
+        if frame.seq <= self.head.seq and not self._is_restart(frame):
+            frame.epoch = self._epoch
+            self._behind.append(frame)
+        else:
+            if frame.seq <= self.head.seq:
+                self._restart(frame)
+            frame.epoch = self._epoch
+            self.head.seq, self.head.moved_ns = frame.seq, frame.observed_ns
+            self._behind.clear()
+        self.head.newest_ns = frame.observed_ns
+        self._learn(frame)
+
+    def _is_restart(self, frame: Frame) -> bool:
+        before = self._behind[-1] if self._behind else None
+        runs_again = (
+            before is not None
+            and frame.seq == before.seq + 1
+            and frame.observed_ns - before.observed_ns >= self._step_ns
+        )
+        return runs_again or frame.observed_ns - self.head.moved_ns > self._pause_ns or self._differs(frame)
+
+    def _differs(self, frame: Frame) -> bool:
+        for row in frame.rows:
+            observed_ns, bits = self._known.get((row.series, frame.seq), (frame.observed_ns, row.bits))
+            if frame.observed_ns - observed_ns > WINDOW_NS or (bits != row.bits and not row.is_link_level):
+                return True
+        return False
+
+    def _restart(self, frame: Frame) -> None:
+        self._epoch += 1
+        self._known.clear()
+        below = frame.seq
+        while self._behind and self._behind[-1].seq < below:
+            led_up = self._behind.pop()
+            led_up.epoch, below = self._epoch, led_up.seq
+            self._learn(led_up)
+
+    def _learn(self, frame: Frame) -> None:
+        for row in frame.rows:
+            self._known.setdefault((row.series, frame.seq), (frame.observed_ns, row.bits))
+
+
+def kept_rows(frames: Sequence[Frame]) -> Iterator[int]:
+    """Yield the number of the preferred row of each reading: one for each (epoch, series, seq)."""
+    best: dict[tuple[int, int, int], Row] = {}
+    for frame in frames:
+        for row in frame.rows:
+            name = (frame.epoch, row.series, frame.seq)
+            other = best.get(name)
+            if other is None or row.rank < other.rank:
+                best[name] = row
+    return (row.number for row in best.values())

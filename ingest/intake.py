@@ -1,0 +1,62 @@
+"""What may come in: known devices, times that can be. Everything else goes to quarantine, counted and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from devices.model import SECOND_NS, QuarantineRow, Reading
+from devices.quantities import QUANTITIES
+from ingest.batch import Batch, Bools, SeriesIndex, columns_from_readings
+from ingest.layout import Layout
+
+EARLIEST_NS = 1_420_070_400 * SECOND_NS  # 2015-01-01T00:00Z
+
+
+class Intake:
+    """Turns readings into columns, in their own order."""
+
+    def __init__(self, layout: Layout, *, series: SeriesIndex) -> None:
+        """Know the devices of the site, gateways among them."""
+        self._layout, self._series = layout, series
+        self._max_future_ns = layout.site.ingest.max_future_s * SECOND_NS
+
+    def read(self, readings: Sequence[Reading]) -> tuple[Batch, list[QuarantineRow]]:
+        """Return the rows of known devices, and those of unknown ones, or of unknown quantities, as quarantine."""
+        known = [reading for reading in readings if self._is_known(reading)]
+        refused = [self._unknown(reading) for reading in readings if not self._is_known(reading)]
+        return columns_from_readings(known, self._series), refused
+
+    def _is_known(self, reading: Reading) -> bool:
+        return reading.device_id in self._layout.numbers and reading.quantity in QUANTITIES
+
+    def _unknown(self, reading: Reading) -> QuarantineRow:
+        is_device = reading.device_id not in self._layout.numbers
+        what = "a device that is not in the site" if is_device else "a quantity that is not in the table"
+        return QuarantineRow(
+            publisher=reading.gateway_id, device_id=reading.device_id, raw=b"", received_ns=reading.received_ns,
+            reason="unknown_device" if is_device else "unknown_quantity",
+            detail=f"{reading.quantity} of {reading.device_id}: {what}",
+        )  # fmt: skip
+
+    def sift(self, rows: Batch, *, now_ns: int) -> tuple[Batch, list[QuarantineRow]]:
+        """Return the rows (N,) whose times can be, none received later than now, and the others as quarantine."""
+        rows = replace(rows, received_ns=np.minimum(rows.received_ns, now_ns))
+        is_future = rows.observed_ns > rows.received_ns + self._max_future_ns
+        is_early = rows.observed_ns < EARLIEST_NS
+        refused = self._refused(rows, is_future, reason="future") + self._refused(rows, is_early, reason="before_2015")
+        return (rows.take(~(is_future | is_early)), refused) if refused else (rows, [])
+
+    def _refused(self, rows: Batch, is_refused: Bools, *, reason: str) -> list[QuarantineRow]:
+        return [self._row(rows, place, reason=reason) for place in np.flatnonzero(is_refused).tolist()]
+
+    def _row(self, rows: Batch, place: int, *, reason: str) -> QuarantineRow:
+        device_id, quantity = self._series.key(int(rows.series[place]))
+        observed_ns, received_ns = int(rows.observed_ns[place]), int(rows.received_ns[place])
+        limit_ns = received_ns + self._max_future_ns if reason == "future" else EARLIEST_NS
+        return QuarantineRow(
+            publisher="", device_id=device_id, reason=reason, raw=b"", received_ns=received_ns,
+            detail=f"{quantity} observed at {observed_ns} ns, the limit is {limit_ns} ns",
+        )  # fmt: skip

@@ -1,0 +1,175 @@
+"""The parts of a pipeline, built for one site and set to what a snapshot remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from devices.model import SECOND_NS
+from devices.site import Site
+from ingest import keeping
+from ingest.batch import Batch, Bytes, Int64s
+from ingest.chain import Chain, RulesOnly
+from ingest.dedup import Dedup, Identified
+from ingest.derive import SnowDepth
+from ingest.facts import IN_CONTACT, IN_OBSERVED, IN_RECEIVED
+from ingest.intake import Intake
+from ingest.keeping import UnitKeeper
+from ingest.layout import Layout
+from ingest.plugins import LearnsSeries, RuleRunner, load_rules
+from ingest.recent import Bounds, RecentRows, RecentShelves
+from ingest.setup import ChosenChecks, WorkingRule, build_rules
+from ingest.timeline import NEVER_NS, Judge, News, Order, Span, Timeline
+
+_HOUR_NS = 3_600 * SECOND_NS
+_DAY_NS = 24 * _HOUR_NS
+CONTACT_LATENESS_NS = 8 * _DAY_NS
+"""A contact that was on its way for a week (a gateway without a line) is still told."""
+
+_FRESH_INTERVALS = 3
+_FRESH_LEAST_NS, _FRESH_MOST_NS = 60 * SECOND_NS, 12 * _HOUR_NS
+_MOST_ROWS, _MOST_CONTACT_ROWS = 2_000_000, 500_000
+
+
+class Machine:
+    """Layout, memory, plugins and timelines of one site. The first timeline is the one of observations."""
+
+    def __init__(self, site: Site, snapshot: Mapping[str, bytes]) -> None:
+        """Build all parts; a rule or check with wrong parameters must have been refused before."""
+        self.layout = Layout(site, contacts=_contacts(site))
+        self.series = keeping.unpack_series(snapshot)
+        self.intake = Intake(self.layout, series=self.series)
+        self.recent = _shelves(site)
+        self.derive = SnowDepth(self.layout, series=self.series)
+        self.checks = ChosenChecks(site, self.layout)
+        orders = _orders(self.layout)
+        units = {order.name: order.unit_of_device for order in orders}
+        self.rules = build_rules(site, self.layout, units=units)
+        self.chain = Chain(self.derive, checks=self.checks, rules=_runners(self.rules, "observed"))
+        judges: tuple[Judge, ...] = (self.chain, *(RulesOnly(_runners(self.rules, order.name)) for order in orders[1:]))
+        self.timelines = tuple(
+            Timeline(order, judge=judge, layout=self.layout, recent=self.recent)
+            for order, judge in zip(orders, judges, strict=True)
+        )
+        self.keepers = tuple(UnitKeeper(timeline, self.layout) for timeline in self.timelines)
+        self._known_series = 0
+        self.learn_series()
+        self.outdated = self._recall(snapshot)
+        self.dedup = Dedup(self.layout, recent=self.recent, series=self.series)
+
+    def _recall(self, snapshot: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Take up the snapshot; return the keys to delete from it."""
+        for shelf in self.recent.shelves:
+            shelf.restore(snapshot)
+        outdated: dict[str, bytes] = {}
+        for keeper in self.keepers:
+            outdated |= keeper.unpack(snapshot)
+        return outdated
+
+    def learn_series(self) -> None:
+        """Tell all parts of series that are new; some of them make further ones."""
+        owners: tuple[LearnsSeries, ...] = (
+            self.layout,
+            self.derive,
+            self.checks,
+            *(working.runner for working in self.rules),
+        )
+        while self._known_series < len(self.series):
+            device_id, quantity = self.series.key(self._known_series)
+            for owner in owners:
+                owner.add_series(self._known_series, device_id=device_id, quantity=quantity)
+            self._known_series += 1
+
+    def members(self, rows: Batch, *, clock_ns: int) -> Bytes:
+        """Return for rows (N,), in order of arrival, the bits of the timelines in which they take part."""
+        observed, received, contact = self.timelines
+        everything = np.ones(len(rows), dtype=np.bool_)
+        parts = ((observed, everything), (received, ~rows.resent), (contact, self.layout.is_contact[rows.series]))
+        member = np.zeros(len(rows), dtype=np.uint8)
+        for timeline, takes_part in parts:
+            chosen = np.flatnonzero(takes_part)
+            in_time = timeline.admit(rows.take(chosen), clock_ns=clock_ns)
+            member[chosen[in_time]] |= timeline.order.bit
+        return member
+
+    def news(self, found: Identified) -> News:
+        """Return what `found` changes on the shelves."""
+        lost, gained = self.recent.facts(found.lost), self.recent.facts(found.gained)
+        return News(added=found.facts.take(found.is_kept), lost=lost, gained=gained)
+
+    def note(self, found: Identified, *, now_ns: int) -> None:
+        """Put what was found on the shelves."""
+        self.recent.keep(found.lost, is_kept=False)
+        self.recent.keep(found.gained, is_kept=True)
+        is_contact = self.layout.is_contact[found.facts.rows.series]
+        for shelf, mine in zip(self.recent.shelves, (~is_contact, is_contact), strict=True):
+            shelf.add(found.facts.take(mine), is_kept=found.is_kept[mine], arrived_ns=now_ns)
+
+    def drop_outdated(self, *, now_ns: int) -> list[Int64s]:
+        """Forget rows beyond the bounds of the shelves; return the units (U,) of each timeline that became final."""
+        settled = [[np.empty(0, np.int64)] for _ in self.timelines]
+        for shelf in self.recent.shelves:
+            count = shelf.outdated(now_ns)
+            if count:
+                facts = shelf.facts(np.arange(count))
+                for units, timeline in zip(settled, self.timelines, strict=True):
+                    units.append(timeline.forget(facts))
+                shelf.drop(count)
+        return [np.concatenate(units) for units in settled]
+
+    def record(self, rows: Batch) -> Batch:
+        """Return `rows` (N,) that are too old to be judged and what follows from them, flagged."""
+        is_wanted = self.derive.thermometers_of(rows.series)
+        places = self.recent.find(is_wanted, arrived_since_ns=NEVER_NS)
+        places = places[self.recent.is_kept(places)]
+        return self.chain.record(rows, context=self.recent.take(places))
+
+    def units_due(self, timeline: Timeline, span: Span) -> Int64s:
+        """Return the units (U,) of `timeline` with a deadline in `span`."""
+        runners = _runners(self.rules, timeline.order.name)
+        found = [runner.units_due(after_ns=span.told_ns, until_ns=span.due_ns) for runner in runners]
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+
+def _contacts(site: Site) -> frozenset[str]:
+    """Return the quantities that are told however late: those of rules in the timeline of contacts."""
+    specs = load_rules()
+    rules = [rule for rule in site.rule if specs[rule.kind].timeline == "contact"]
+    return frozenset(
+        {"contact_open", *(rule.quantity or rule.params.get("quantity", "contact_open") for rule in rules)}
+    )
+
+
+def _shelves(site: Site) -> RecentShelves:
+    lateness_ns = site.ingest.lateness_s * SECOND_NS
+    return RecentShelves(
+        most=RecentRows("most", Bounds(age_ns=max(_DAY_NS, 3 * lateness_ns), rows=_MOST_ROWS)),
+        contacts=RecentRows("contacts", Bounds(age_ns=2 * CONTACT_LATENESS_NS + _DAY_NS, rows=_MOST_CONTACT_ROWS)),
+    )
+
+
+def _orders(layout: Layout) -> tuple[Order, ...]:
+    lateness_ns = layout.site.ingest.lateness_s * SECOND_NS
+    groups, devices = int(layout.group.max()) + 1, len(layout.ids)
+    each = np.arange(devices, dtype=np.int32)
+    # a reading that proves life by the rule's own measure is fresh, even if it comes later than others may
+    fresh_ns = np.clip(_FRESH_INTERVALS * layout.interval_ns, _FRESH_LEAST_NS, _FRESH_MOST_NS)
+    return (
+        Order(
+            name="observed", bit=IN_OBSERVED, by="observed_ns", unit_of_device=layout.group,
+            lateness_ns=np.full(groups, lateness_ns),
+        ),
+        Order(
+            name="received", bit=IN_RECEIVED, by="received_ns", unit_of_device=each,
+            lateness_ns=np.maximum(fresh_ns, lateness_ns),
+        ),
+        Order(
+            name="contact", bit=IN_CONTACT, by="observed_ns", unit_of_device=each,
+            lateness_ns=np.full(devices, CONTACT_LATENESS_NS),
+        ),
+    )  # fmt: skip
+
+
+def _runners(rules: Sequence[WorkingRule], timeline: str) -> list[RuleRunner]:
+    return [working.runner for working in rules if working.spec.timeline == timeline]

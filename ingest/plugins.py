@@ -1,0 +1,157 @@
+"""What a check and a rule are: the two kinds of plugin of ingest, one file each, found by file name.
+
+Both keep their memory in `StateTable`s, so that the pipeline can set it back and judge rows again (see
+`ingest.state`). A rule must therefore be a fold: its state after some rows depends on these rows only, never on the
+clock; what the clock adds (a deadline that passed) is worked out anew each time from state and `View.due_ns`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from devices.registry import load_plugins
+from ingest.batch import Batch, Bytes, Int64s
+from ingest.events import Mark
+from ingest.spans import Spans
+from ingest.state import StateTable
+
+Timeline = Literal["observed", "received", "contact"]
+"""In which order a rule sees rows, and which: `observed` by observed_ns, groups of devices, at most `lateness_s` late;
+`received` by received_ns, devices, fresh rows only; `contact` by observed_ns, devices, up to 8 days late."""
+
+
+class Params(BaseModel):
+    """Base of all plugin parameters: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A device or gateway as rules and checks see it. `unit` is its unit in the rule's timeline.
+
+    `quantities` are those the model may give; `listed` those the site says must not fall silent; `home` is empty
+    for a device of no home.
+    """
+
+    device_id: str
+    unit: int
+    interval_ns: int
+    quantities: frozenset[str]
+    listed: tuple[str, ...] = ()
+    home: str = ""
+    sprung_when_open: bool = True
+    mount_height_m: float | None = None
+    derives_depth: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a plugin instance is built from: `watched` are the devices it applies to, by id."""
+
+    name: str
+    params: Any
+    watched: Mapping[str, Watched]
+    quantities: frozenset[str] = frozenset()
+    timezone: str = "Asia/Tokyo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How rows are to be judged: `units` (U,) are the ones of which marks are wanted, `due_ns` is the clock."""
+
+    units: Int64s
+    due_ns: int
+
+
+class HasTables(Protocol):
+    """Whatever remembers something in state tables."""
+
+    def tables(self) -> Sequence[StateTable]:
+        """Return what it remembers."""
+
+
+class LearnsSeries(Protocol):
+    """Whatever wants to know what series there are."""
+
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+        """Learn that `series` stands for this quantity of this device; called once, before its first row."""
+
+
+class CheckRunner(HasTables, LearnsSeries, Protocol):
+    """A check at work."""
+
+    def apply(self, batch: Batch) -> Bytes:
+        """Return flags (N,) of rows sorted by (series, observed_ns, seq); UNKNOWN where it has nothing to say."""
+
+
+class RuleRunner(HasTables, LearnsSeries, Protocol):
+    """A rule at work."""
+
+    def begin(self, now_ns: int, away: Spans) -> None:
+        """Learn at every start what time it is and in which spans the hub was not listening, before anything else."""
+
+    def evaluate(self, batch: Batch, view: View) -> list[Mark]:
+        """Fold rows into the state and return all marks of `view.units` known at `view.due_ns`.
+
+        Rows are sorted by (series, time of the timeline, seq) and all belong to `view.units`. The marks are those of
+        episodes that were open before the rows (from RAISED on, told or not) and of those that began in them.
+        """
+
+    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
+        """Return the units (U,) with a deadline in (after_ns, until_ns]."""
+
+    def next_deadline_ns(self, *, after_ns: int) -> int | None:
+        """Return the first deadline after `after_ns`, None when there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSpec:
+    """One quality check. `params` is its documentation; `build` makes a runner for one site."""
+
+    name: str
+    params: type[Params]
+    build: Callable[[Scope], CheckRunner]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSpec:
+    """One kind of rule. `subjects` says what its events are about."""
+
+    name: str
+    params: type[Params]
+    timeline: Timeline
+    build: Callable[[Scope], RuleRunner]
+    subjects: Literal["series", "devices", "homes"] = "series"
+
+
+class Timeless:
+    """Part of a rule without deadlines."""
+
+    def begin(self, now_ns: int, away: Spans) -> None:
+        """Do nothing."""
+
+    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
+        """Return no unit."""
+        del after_ns, until_ns
+        return np.empty(0, np.int64)
+
+    def next_deadline_ns(self, *, after_ns: int) -> int | None:
+        """Return None."""
+        del after_ns
+        return None
+
+
+def load_checks() -> Mapping[str, CheckSpec]:
+    """Return all checks by name."""
+    return load_plugins("ingest.checks", constant="CHECK", spec_type=CheckSpec, name_of=lambda spec: spec.name)
+
+
+def load_rules() -> Mapping[str, RuleSpec]:
+    """Return all kinds of rule by name."""
+    return load_plugins("ingest.rules", constant="RULE", spec_type=RuleSpec, name_of=lambda spec: spec.name)

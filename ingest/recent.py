@@ -1,0 +1,188 @@
+"""The rows of the last day or two, as they came in: what late rows and duplicates are compared with.
+
+Facts are only ever added at the end and dropped at the front. They are saved in chunks, so that a commit writes about
+as many bytes as it has new rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingest.batch import Batch, Bools, Bytes, Int64s, concat
+from ingest.facts import Facts, facts_of
+from ingest.flags import UNKNOWN
+from ingest.state import GrowingArray
+
+CHUNK_ROWS = 128
+
+_ROW = np.dtype(
+    [("series", "<i4"), ("observed_ns", "<i8"), ("received_ns", "<i8"), ("seq", "<i8"), ("value", "<f8"),
+     ("resent", "?"), ("clock", "u1"), ("member", "u1"), ("arrived_ns", "<i8")]
+)  # fmt: skip
+_BATCH_FIELDS = ("series", "observed_ns", "received_ns", "seq", "value", "resent", "clock")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Rows are kept for `age_ns` of the clock, and at most `rows` of them."""
+
+    age_ns: int
+    rows: int
+
+
+class RecentRows:
+    """A shelf of rows in order of arrival. Places (int) are valid until the next `drop`.
+
+    `member` says by bits in which timelines a row takes part; `is_kept` is False for a copy of another row.
+    """
+
+    def __init__(self, name: str, bounds: Bounds) -> None:
+        """Begin empty. `name` distinguishes the saved chunks of several shelves."""
+        self._prefix = f"rows/{name}/"
+        self._bounds = bounds
+        self._columns = {field: GrowingArray(_ROW[field]) for field in _ROW.names or ()}
+        self._is_kept = GrowingArray(np.bool_)
+        self._dropped = 0  # rows that once stood before the first one
+        self._saved = 0  # rows, counted from the very first one, that are saved
+        self._oldest_saved = 0  # the first chunk that is saved
+
+    def __len__(self) -> int:
+        return len(self._is_kept)
+
+    @property
+    def is_kept(self) -> Bools:
+        """Which rows (N,) are readings and not copies; may be written to."""
+        return self._is_kept.values
+
+    @property
+    def member(self) -> Bytes:
+        """Timeline bits (N,)."""
+        return self._columns["member"].values
+
+    def add(self, facts: Facts, *, is_kept: Bools, arrived_ns: int) -> None:
+        """Put rows at the end."""
+        start, end, rows = len(self), len(self) + len(facts), facts.rows
+        for field, column in self._columns.items():
+            column.grow(end)
+            if field in _BATCH_FIELDS:
+                column.values[start:] = getattr(rows, field)
+        self._is_kept.grow(end)
+        self.is_kept[start:] = is_kept
+        self.member[start:] = facts.member
+        # a clock that was set back must not make rows older than those before them
+        newest_ns = int(self._arrived_ns[start - 1]) if start else arrived_ns
+        self._arrived_ns[start:] = max(arrived_ns, newest_ns)
+
+    @property
+    def _arrived_ns(self) -> Int64s:
+        return self._columns["arrived_ns"].values
+
+    def find(self, is_wanted: Bools, *, arrived_since_ns: int) -> Int64s:
+        """Return the places (M,) of rows whose series `is_wanted` (S,), arrived since then, in order of arrival."""
+        start = int(np.searchsorted(self._arrived_ns, arrived_since_ns))
+        return start + np.flatnonzero(is_wanted[self._columns["series"].values[start:]])
+
+    def take(self, places: Int64s) -> Batch:
+        """Return the rows at `places` (M,), not sorted; flags UNKNOWN."""
+        fields: dict[str, Any] = {field: self._columns[field].values[places] for field in _BATCH_FIELDS}
+        return Batch(**fields, flag=np.full(len(places), UNKNOWN, dtype=np.uint8))
+
+    def facts(self, places: Int64s) -> Facts:
+        """Return the facts at `places` (M,)."""
+        return facts_of(self.take(places), member=self.member[places])
+
+    def outdated(self, now_ns: int) -> int:
+        """Return how many rows at the front are older than the bounds allow, in whole chunks.
+
+        0 until they are a quarter of all: dropping moves all the others.
+        """
+        old = int(np.searchsorted(self._arrived_ns, now_ns - self._bounds.age_ns))
+        old = max(old, len(self) - self._bounds.rows)
+        old = old // CHUNK_ROWS * CHUNK_ROWS
+        return old if 4 * old >= len(self) else 0
+
+    def drop(self, count: int) -> None:
+        """Forget the first `count` rows."""
+        for column in (*self._columns.values(), self._is_kept):
+            column.cut(count)
+        self._dropped += count
+
+    def changes(self) -> dict[str, bytes]:
+        """Return the chunks to save since the last call; b"" for those that were dropped."""
+        first, last = self._saved // CHUNK_ROWS, -(-(self._dropped + len(self)) // CHUNK_ROWS)
+        oldest = self._dropped // CHUNK_ROWS
+        changed = {f"{self._prefix}{number:012d}": self._chunk(number) for number in range(max(first, oldest), last)}
+        changed |= {f"{self._prefix}{number:012d}": b"" for number in range(self._oldest_saved, oldest)}
+        self._saved, self._oldest_saved = self._dropped + len(self), oldest
+        return changed
+
+    def _chunk(self, number: int) -> bytes:
+        start = max(0, number * CHUNK_ROWS - self._dropped)
+        end = min(len(self), (number + 1) * CHUNK_ROWS - self._dropped)
+        rows = np.empty(end - start, dtype=_ROW)
+        for field, column in self._columns.items():
+            rows[field] = column.values[start:end]
+        return rows.tobytes()
+
+    def restore(self, snapshot: Mapping[str, bytes]) -> None:
+        """Read back what `changes` gave; all rows count as copies until told otherwise."""
+        chunks = sorted((key, value) for key, value in snapshot.items() if key.startswith(self._prefix))
+        if not chunks:
+            return
+        first = int(chunks[0][0].removeprefix(self._prefix))
+        self._dropped = first * CHUNK_ROWS
+        rows = np.concatenate([np.frombuffer(value, dtype=_ROW) for _, value in chunks])
+        for field, column in self._columns.items():
+            column.grow(len(rows))
+            column.values[:] = rows[field]
+        self._is_kept.grow(len(rows))
+        self._saved, self._oldest_saved = self._dropped + len(rows), first
+
+
+class RecentShelves:
+    """Two shelves as one: rows of contacts are kept for longer, because they are told even when very late.
+
+    Places on the shelf of contacts are negative: -1 is its first row.
+    """
+
+    def __init__(self, *, most: RecentRows, contacts: RecentRows) -> None:
+        """Put rows whose series is a contact on `contacts`, all others on `most`."""
+        self._most, self._contacts = most, contacts
+
+    @property
+    def shelves(self) -> tuple[RecentRows, RecentRows]:
+        """Both shelves."""
+        return self._most, self._contacts
+
+    def find(self, is_wanted: Bools, *, arrived_since_ns: int) -> Int64s:
+        """Return the places (M,) of rows whose series `is_wanted` (S,) that arrived since then."""
+        most = self._most.find(is_wanted, arrived_since_ns=arrived_since_ns)
+        return np.concatenate([most, -1 - self._contacts.find(is_wanted, arrived_since_ns=arrived_since_ns)])
+
+    def take(self, places: Int64s) -> Batch:
+        """Return the rows at `places` (M,): those of `most` first, not sorted."""
+        return concat([shelf.take(found) for shelf, found in self._split(places)])
+
+    def member(self, places: Int64s) -> Bytes:
+        """Return the timeline bits (M,) of `places`, in the order of `take`."""
+        return np.concatenate([shelf.member[found] for shelf, found in self._split(places)])
+
+    def facts(self, places: Int64s) -> Facts:
+        """Return the facts at `places` (M,), those of `most` first."""
+        return facts_of(self.take(places), member=self.member(places))
+
+    def is_kept(self, places: Int64s) -> Bools:
+        """Return which of `places` (M,) hold readings and not copies, in the order of `take`."""
+        return np.concatenate([shelf.is_kept[found] for shelf, found in self._split(places)])
+
+    def keep(self, places: Int64s, *, is_kept: bool) -> None:
+        """Declare rows readings, or copies."""
+        for shelf, found in self._split(places):
+            shelf.is_kept[found] = is_kept
+
+    def _split(self, places: Int64s) -> tuple[tuple[RecentRows, Int64s], tuple[RecentRows, Int64s]]:
+        return (self._most, places[places >= 0]), (self._contacts, -1 - places[places < 0])

@@ -1,0 +1,161 @@
+"""`silent`: a device, a channel of a device or a gateway has not been heard for longer than it should.
+
+Asks `received_ns` ("is it alive?"), never `observed_ns`: back-filled data neither clear a silence nor raise one. The
+deadline is the last fresh reading + `intervals` x expected interval + `grace_s`; the event bears the deadline as its
+time, whenever the tick came that saw it. Time in which the hub itself was away does not count. A device that was never
+heard is counted from the first start of ingest; a channel that the site does not list is watched once heard.
+
+Source: contract of the design notes, promise 5 (3 expected intervals + grace + 1 tick).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from devices.model import SECOND_NS, EventState
+from ingest.batch import Batch, Int32s, Int64s
+from ingest.events import Mark, Subject
+from ingest.plugins import Params, RuleSpec, Scope, View, Watched
+from ingest.runs import is_first, is_last, shifted
+from ingest.spans import Spans
+from ingest.state import GrowingArray, StateTable
+
+_STATE = np.dtype([("heard_ns", np.int64), ("born_ns", np.int64)])
+
+
+class SilentParams(Params):
+    """`channel`: watch each quantity of a device instead of the device as a whole."""
+
+    intervals: Annotated[float, Field(gt=0, le=1000)] = 3.0
+    grace_s: Annotated[int, Field(ge=0, le=31_536_000)] = 600
+    channel: bool = False
+
+
+class Silent:
+    """The rule at work; its subjects are devices, or channels. `heard_ns` 0 = never heard, `born_ns` 0 = no matter."""
+
+    def __init__(self, scope: Scope) -> None:
+        """Begin with all watched devices, or with the channels that the site lists."""
+        self._scope = scope
+        self._params: SilentParams = scope.params
+        self._table = StateTable(scope.name, _STATE, start=(0, 0))
+        self._place = GrowingArray(np.int32, fill=-1)
+        self._limit_ns = GrowingArray(np.int64)
+        self._is_expected = GrowingArray(np.bool_)
+        self._subjects: list[Subject] = []
+        self._away = Spans()
+        for watched in scope.watched.values():
+            for quantity in self._expected(watched):
+                self._is_expected.values[self._add(watched, quantity=quantity)] = True
+
+    def _expected(self, watched: Watched) -> Sequence[str]:
+        if not self._params.channel:
+            return ("",)
+        return tuple(quantity for quantity in watched.listed if self._applies_to(quantity))
+
+    def _applies_to(self, quantity: str) -> bool:
+        return not self._scope.quantities or quantity in self._scope.quantities
+
+    def _add(self, watched: Watched, *, quantity: str) -> int:
+        key = f"{watched.device_id}/{quantity}" if quantity else watched.device_id
+        place = self._table.add(key, unit=watched.unit)
+        if place == len(self._subjects):
+            self._subjects.append(Subject(key=key, device_id=watched.device_id, quantity=quantity))
+            self._limit_ns.grow(place + 1)
+            self._is_expected.grow(place + 1)
+            self._limit_ns.values[place] = limit_ns(watched.interval_ns, self._params)
+        return place
+
+    def tables(self) -> Sequence[StateTable]:
+        """Return the one table: a record for each subject."""
+        return (self._table,)
+
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+        """Take up a channel of a watched device."""
+        self._place.grow(series + 1)
+        watched = self._scope.watched.get(device_id)
+        if watched is None:
+            return
+        if not self._params.channel:
+            self._place.values[series] = self._add(watched, quantity="")
+            return
+        # a listed snow depth that we derive is heard when its distance is
+        is_source = quantity == "distance" and watched.derives_depth and "snow_depth" in watched.listed
+        channel = "snow_depth" if is_source and "distance" not in watched.listed else quantity
+        if self._applies_to(channel):
+            self._place.values[series] = self._add(watched, quantity=channel)
+
+    def begin(self, now_ns: int, away: Spans) -> None:
+        """Count from now for every subject that is expected, was never heard and is new."""
+        self._away = away
+        state = self._table.now
+        is_new = self._is_expected.values & (state["heard_ns"] == 0) & (state["born_ns"] == 0)
+        for records in self._table.versions():
+            records["born_ns"][is_new] = now_ns
+
+    def evaluate(self, batch: Batch, view: View) -> list[Mark]:
+        """Fold rows into the state and return the marks of `view.units`."""
+        place = self._place.values[batch.series]
+        order = np.lexsort((batch.received_ns, place))
+        order = order[place[order] >= 0]
+        marks = self._fold(batch.received_ns[order], place=place[order]) if len(order) else []
+        return marks + self._open(view)
+
+    def _fold(self, heard_ns: Int64s, *, place: Int32s) -> list[Mark]:
+        state, first, last = self._table.now, is_first(place), is_last(place)
+        since_ns = shifted(heard_ns, first=first, carried=state["heard_ns"][place[first]])
+        since_ns = np.maximum(since_ns, state["born_ns"][place])
+        deadline_ns = self._away.deadlines(since_ns, after_ns=self._limit_ns.values[place])
+        gaps = np.flatnonzero((heard_ns > deadline_ns) & (since_ns > 0))
+        state["heard_ns"][place[last]] = np.maximum(state["heard_ns"][place[last]], heard_ns[last])
+        marks: list[Mark] = []
+        for row in gaps.tolist():
+            subject, start_ns = int(place[row]), int(since_ns[row])
+            marks.append(self._mark(subject, EventState.RAISED, start_ns=start_ns, at_ns=int(deadline_ns[row])))
+            marks.append(self._mark(subject, EventState.CLEARED, start_ns=start_ns, at_ns=int(heard_ns[row])))
+        return marks
+
+    def _open(self, view: View) -> list[Mark]:
+        places = self._table.of_units(view.units)
+        since_ns, deadline_ns = self._deadlines(places)
+        is_open = (deadline_ns <= view.due_ns) & (since_ns > 0)
+        rows = zip(places[is_open].tolist(), since_ns[is_open].tolist(), deadline_ns[is_open].tolist(), strict=True)
+        return [self._mark(place, EventState.RAISED, start_ns=start, at_ns=at_ns) for place, start, at_ns in rows]
+
+    def _deadlines(self, places: Int64s) -> tuple[Int64s, Int64s]:
+        state = self._table.now[places]
+        since_ns = np.maximum(state["heard_ns"], state["born_ns"])
+        return since_ns, self._away.deadlines(since_ns, after_ns=self._limit_ns.values[places])
+
+    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
+        """Return the units with a deadline in (after_ns, until_ns]."""
+        since_ns, deadline_ns = self._deadlines(np.arange(len(self._table)))
+        is_due = (deadline_ns > after_ns) & (deadline_ns <= until_ns) & (since_ns > 0)
+        return np.unique(self._table.unit[is_due]).astype(np.int64)
+
+    def next_deadline_ns(self, *, after_ns: int) -> int | None:
+        """Return the first deadline after `after_ns`."""
+        since_ns, deadline_ns = self._deadlines(np.arange(len(self._table)))
+        ahead_ns = deadline_ns[(deadline_ns > after_ns) & (since_ns > 0)]
+        return int(ahead_ns.min()) if len(ahead_ns) else None
+
+    def _mark(self, place: int, kind: EventState, *, start_ns: int, at_ns: int) -> Mark:
+        return Mark(
+            rule_id=self._scope.name, subject=self._subjects[place], start_ns=start_ns, state=kind,
+            observed_ns=at_ns, known_ns=at_ns,
+        )  # fmt: skip
+
+
+def limit_ns(interval_ns: int, params: SilentParams) -> int:
+    """Return how long a subject with this expected interval may be silent.
+
+    Example: interval 600 s, 3 intervals, grace 600 s: 2,400 s.
+    """
+    return round(params.intervals * interval_ns) + params.grace_s * SECOND_NS
+
+
+RULE = RuleSpec(name="silent", params=SilentParams, timeline="received", build=Silent, subjects="devices")

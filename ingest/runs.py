@@ -1,0 +1,41 @@
+"""Looking back within runs of equal numbers: what most vectorised rules need.
+
+All arrays are of shape (N,); rows of one subject stand together, in order of time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ingest.batch import Bools, Int64s
+
+Array = np.ndarray[Any, Any]
+
+
+def is_first(ids: Array) -> Bools:
+    """Return True where a run of equal `ids` begins."""
+    first = np.ones(len(ids), dtype=np.bool_)
+    np.not_equal(ids[1:], ids[:-1], out=first[1:])
+    return first
+
+
+def is_last(ids: Array) -> Bools:
+    """Return True where a run of equal `ids` ends."""
+    last = np.ones(len(ids), dtype=np.bool_)
+    np.not_equal(ids[1:], ids[:-1], out=last[:-1])
+    return last
+
+
+def latest(is_known: Bools) -> Int64s:
+    """Return for each row the place of the last row up to it that `is_known`; the first row must be."""
+    return np.maximum.accumulate(np.where(is_known, np.arange(len(is_known)), 0))
+
+
+def shifted(values: Array, *, first: Bools, carried: Array) -> Array:
+    """Return the value of the row before; at the rows that are `first` (F of N) the `carried` value (F,)."""
+    before = np.empty_like(values)
+    before[1:] = values[:-1]
+    before[first] = carried
+    return before

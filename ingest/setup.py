@@ -1,0 +1,186 @@
+"""From a Site to checks and rules at work, and every problem that the Site has in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from devices.model import PermanentError, Severity
+from devices.site import Check, Device, Problem, Rule, Site
+from ingest.batch import Int32s
+from ingest.layout import Layout
+from ingest.plugins import CheckRunner, CheckSpec, Params, RuleRunner, RuleSpec, Scope, Watched, load_checks, load_rules
+
+DEFAULT_SILENT = Rule(id="device-silent", kind="silent", severity="warning")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingRule:
+    """A rule of the site and its runner."""
+
+    spec: RuleSpec
+    rule: Rule
+    runner: RuleRunner
+
+
+def effective_rules(site: Site) -> tuple[Rule, ...]:
+    """Return the rules of `site`; if none watches for silence, one that does for every device and gateway is added."""
+    if any(rule.kind == "silent" for rule in site.rule):
+        return site.rule
+    return (*site.rule, DEFAULT_SILENT)
+
+
+def severities(site: Site) -> dict[str, Severity]:
+    """Return how urgent the events of each rule are, by rule id."""
+    return {rule.id: Severity.from_key(rule.severity) for rule in effective_rules(site)}
+
+
+def check_rules(site: Site) -> tuple[Problem, ...]:
+    """Return every problem in kinds and parameters of the rules and checks of `site`."""
+    return (*_rule_problems(site), *_check_problems(site))
+
+
+def require_valid(site: Site) -> None:
+    """Raise PermanentError that lists all problems `check_rules` finds."""
+    problems = check_rules(site)
+    if problems:
+        raise PermanentError("\n".join(f"{problem.key}: {problem.message}" for problem in problems))
+
+
+def _rule_problems(site: Site) -> Iterator[Problem]:
+    specs = load_rules()
+    for index, rule in enumerate(site.rule):
+        at = f"rule[{index}]"
+        spec = specs.get(rule.kind)
+        if spec is None:
+            yield _unknown_kind(f"{at}.kind", rule.kind, specs, what="rule")
+            continue
+        if spec.name == "threshold" and not rule.quantity:
+            yield Problem(key=f"{at}.quantity", message="a threshold needs the quantity it looks at")
+        yield from _params_problems(spec.params, rule.params, at=at)
+
+
+def _check_problems(site: Site) -> Iterator[Problem]:
+    specs = load_checks()
+    for index, check in enumerate(site.check):
+        at = f"check[{index}]"
+        spec = specs.get(check.kind)
+        if spec is None:
+            yield _unknown_kind(f"{at}.kind", check.kind, specs, what="check")
+        else:
+            yield from _params_problems(spec.params, check.params, at=at)
+
+
+def _unknown_kind(key: str, kind: str, specs: Mapping[str, Any], *, what: str) -> Problem:
+    return Problem(key=key, message=f"{what} kind {kind!r} is unknown; there are {', '.join(sorted(specs))}")
+
+
+def _params_problems(params: type[Params], given: Mapping[str, Any], *, at: str) -> Iterator[Problem]:
+    try:
+        params.model_validate(given)
+    except ValidationError as error:
+        for part in error.errors(include_url=False):
+            path = ".".join([f"{at}.params", *(str(piece) for piece in part["loc"])])
+            yield Problem(key=path, message=part["msg"].removeprefix("Value error, "))
+
+
+def build_rules(site: Site, layout: Layout, *, units: Mapping[str, Int32s]) -> tuple[WorkingRule, ...]:
+    """Return all rules of `site` at work. `units` are the unit of each device by timeline."""
+    specs = load_rules()
+    return tuple(_working(rule, specs[rule.kind], layout, units=units) for rule in effective_rules(site))
+
+
+def _working(rule: Rule, spec: RuleSpec, layout: Layout, *, units: Mapping[str, Int32s]) -> WorkingRule:
+    unit = units[spec.timeline]
+    watched = {
+        device_id: _watched(layout, device_id, unit=int(unit[layout.numbers[device_id]]))
+        for device_id in layout.numbers
+        if _applies(rule, spec, layout, device_id=device_id)
+    }
+    scope = Scope(
+        name=rule.id,
+        params=spec.params.model_validate(rule.params),
+        watched=watched,
+        quantities=frozenset({rule.quantity} if rule.quantity else ()),
+        timezone=layout.site.town.timezone,
+    )
+    return WorkingRule(spec=spec, rule=rule, runner=spec.build(scope))
+
+
+def _applies(rule: Rule, spec: RuleSpec, layout: Layout, *, device_id: str) -> bool:
+    if device_id not in layout.devices and spec.subjects != "devices":
+        return False
+    home = layout.home_of.get(device_id, "")
+    if spec.subjects == "homes" and not home:
+        return False
+    station_id = _station_of(layout, device_id)
+    station = layout.site.stations_by_id().get(station_id)
+    domain = station.domain if station else "system"
+    wanted = ((rule.station, station_id), (rule.device, device_id), (rule.home, home))
+    return rule.domain in (None, domain) and all(not given or mine in given for given, mine in wanted)
+
+
+def _station_of(layout: Layout, device_id: str) -> str:
+    device = layout.devices.get(device_id)
+    if device is not None:
+        return device.station
+    return next(gateway.station for gateway in layout.site.gateway if gateway.id == device_id)
+
+
+def _watched(layout: Layout, device_id: str, *, unit: int) -> Watched:
+    number = layout.numbers[device_id]
+    interval_ns = int(layout.interval_ns[number])
+    device = layout.devices.get(device_id)
+    if device is None:
+        return Watched(device_id=device_id, unit=unit, interval_ns=interval_ns, quantities=frozenset())
+    spec = layout.specs[device_id]
+    return Watched(
+        device_id=device_id,
+        unit=unit,
+        interval_ns=interval_ns,
+        quantities=frozenset(spec.quantities if spec else device.quantities),
+        listed=device.quantities,
+        home=layout.home_of.get(device_id, ""),
+        sprung_when_open=device.sprung_when == "open",
+        mount_height_m=device.mount_height_m,
+        derives_depth=device.mount_height_m is not None,
+    )
+
+
+class ChosenChecks:
+    """All instances of all checks. A series goes to the first matching `[[check]]` of each kind, or to its default."""
+
+    def __init__(self, site: Site, layout: Layout) -> None:
+        """Build a runner for each `[[check]]` and one with default parameters for each kind."""
+        self._kinds: list[list[tuple[Check, CheckRunner]]] = []
+        for name, spec in load_checks().items():
+            given = [check for check in site.check if check.kind == name]
+            self._kinds.append([(c, _check_runner(spec, c, layout.devices)) for c in (*given, Check(kind=name))])
+
+    @property
+    def runners(self) -> Sequence[CheckRunner]:
+        """All runners."""
+        return [runner for instances in self._kinds for _, runner in instances]
+
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+        """Give a new series to the instances that are to look at it."""
+        for instances in self._kinds:
+            runner = next(runner for check, runner in instances if _looks_at(check, device_id, quantity=quantity))
+            runner.add_series(series, device_id=device_id, quantity=quantity)
+
+
+def _looks_at(check: Check, device_id: str, *, quantity: str) -> bool:
+    return (not check.device or device_id in check.device) and (not check.quantity or quantity in check.quantity)
+
+
+def _check_runner(spec: CheckSpec, check: Check, devices: Mapping[str, Device]) -> CheckRunner:
+    watched = {
+        device.id: Watched(
+            device_id=device.id, unit=0, interval_ns=0, quantities=frozenset(), mount_height_m=device.mount_height_m
+        )
+        for device in devices.values()
+    }
+    return spec.build(Scope(name=check.kind, params=spec.params.model_validate(check.params), watched=watched))

@@ -1,0 +1,244 @@
+"""Judges rows in one order, whatever the order in which they came.
+
+Units (groups of devices, or devices) are judged apart. Rows newer than all before of their unit are judged from the
+state as it is: nothing waits. A row that comes late, or turns out to be a copy, sets its unit back to `base`, and all
+rows since then are judged again; what comes out differently is told, the rest is not (`ingest.events.difference`).
+Rows later than the lateness take no part. `base` follows at a distance of one to two times the lateness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from ingest.batch import Batch, Bools, Int32s, Int64s, concat, empty_batch
+from ingest.events import Mark, difference
+from ingest.facts import Facts
+from ingest.layout import Layout
+from ingest.plugins import View
+from ingest.recent import RecentShelves
+from ingest.state import StateTable
+
+NEVER_NS = np.iinfo(np.int64).min
+_FAR_BEHIND = 3
+# a row may have arrived before its own observed time by as much as readings may be ahead of the clock
+_AHEAD_NS = 86_400_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What judging rows gave: the rows with flags, derived ones among them, and the marks of the rules."""
+
+    rows: Batch
+    marks: Sequence[Mark]
+
+
+class Judge(Protocol):
+    """The plugins of one timeline, in their order."""
+
+    def tables(self) -> Sequence[StateTable]:
+        """Return what they remember."""
+
+    def judge(self, rows: Batch, view: View) -> Judgement:
+        """Fold rows (N,), sorted by (series, time, seq), into the state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a timeline is: `bit` in `member`, the time that orders it, unit of each device, lateness of each unit."""
+
+    name: str
+    bit: int
+    by: Literal["observed_ns", "received_ns"]
+    unit_of_device: Int32s
+    lateness_ns: Int64s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What changed on the shelves: `added` readings, and rows that turned out to be copies or readings after all."""
+
+    added: Facts
+    lost: Facts
+    gained: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The clock: deadlines up to `told_ns` were told before, those up to `due_ns` are due now."""
+
+    told_ns: int
+    due_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Rows of units judged again as they were before, all judged rows as they are now, and the marks to tell."""
+
+    before: Batch
+    after: Batch
+    marks: Sequence[Mark]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Which units (U,) are to be judged, which of them from `base` on, and the rows that those held so far."""
+
+    touched: Int64s
+    again: Int64s
+    held_before: Batch
+
+
+class Timeline:
+    """One order of judging and how far each unit is in it."""
+
+    def __init__(self, order: Order, *, judge: Judge, layout: Layout, recent: RecentShelves) -> None:
+        """Begin before the first row."""
+        self.order = order
+        self._judge, self._layout, self._recent = judge, layout, recent
+        units = len(order.lateness_ns)
+        self._newest_ns, self._mid_ns, self._base_ns = (np.full(units, NEVER_NS) for _ in range(3))
+        self._before_ns = self._newest_ns.copy()
+
+    def admit(self, rows: Batch, *, clock_ns: int) -> Bools:
+        """Return which rows (N,), in order of arrival, come in time to be judged, and note how new they are."""
+        unit, time_ns = self._unit(rows), self._time(rows)
+        lateness_ns = self.order.lateness_ns[unit]
+        self._before_ns = self._newest_ns.copy()
+        if self.order.by == "received_ns":
+            oldest_ns = max(clock_ns, NEVER_NS // 2) - lateness_ns
+        else:
+            oldest_ns = np.maximum(self._newest_at_arrival(unit, time_ns), NEVER_NS // 2) - lateness_ns
+        np.maximum.at(self._newest_ns, unit, time_ns)
+        in_time: Bools = (time_ns >= oldest_ns) & (time_ns > self._base_ns[unit])
+        return in_time
+
+    def _newest_at_arrival(self, unit: Int32s, time_ns: Int64s) -> Int64s:
+        """Return for each row (N,) the newest time of its unit when it arrived, the row itself included."""
+        order = np.argsort(unit, kind="stable")
+        newest_ns = np.empty_like(time_ns)
+        ends = np.flatnonzero(np.diff(unit[order])) + 1
+        for chosen in np.split(order, ends) if len(order) else ():
+            before_ns = self._newest_ns[unit[chosen[0]]]
+            newest_ns[chosen] = np.maximum.accumulate(np.maximum(time_ns[chosen], before_ns))
+        return newest_ns
+
+    def plan(self, news: News, *, due: Int64s) -> Plan:
+        """Return what is to be judged because of `news` and because units are `due`; call before the news are noted."""
+        added, lost, gained = (self._relevant(facts) for facts in (news.added, news.lost, news.gained))
+        unit = self._unit(added)
+        is_late = self._time(added) <= self._before_ns[unit]
+        changed = concat([lost, gained])
+        again = np.unique(np.concatenate([unit[is_late], self._unit(changed)])).astype(np.int64)
+        touched = np.unique(np.concatenate([unit, self._unit(changed), due])).astype(np.int64)
+        return Plan(touched=touched, again=again, held_before=self._held(again))
+
+    def judge(self, plan: Plan, *, added: Facts, span: Span) -> Verdict:
+        """Judge as planned, once the news are noted on the shelves."""
+        again = plan.again
+        self._rewind(again)
+        before = self._judge.judge(plan.held_before, View(units=plan.touched, due_ns=span.told_ns))
+        self._rewind(again)
+        rows = self._relevant(added)
+        fresh = rows.take(~np.isin(self._unit(rows), again)) if len(again) else rows
+        rows = self._sorted(concat([fresh, self._held(again)]))
+        after = self._judge.judge(rows, View(units=plan.touched, due_ns=span.due_ns))
+        self._follow(plan.touched)
+        self._catch_up(again)
+        return Verdict(before=before.rows, after=after.rows, marks=difference(before.marks, after.marks))
+
+    def _rewind(self, units: Int64s) -> None:
+        if len(units):
+            for table in self._judge.tables():
+                table.rewind(units)
+            self._mid_ns[units] = self._base_ns[units]
+
+    def _follow(self, units: Int64s) -> None:
+        """Let `base` move on where `mid` is older than anything that may still come."""
+        oldest_ns = np.maximum(self._newest_ns[units], NEVER_NS // 2) - self.order.lateness_ns[units]
+        ready = units[(self._mid_ns[units] < oldest_ns) & (self._mid_ns[units] < self._newest_ns[units])]
+        if len(ready):
+            for table in self._judge.tables():
+                table.advance(ready)
+            self._base_ns[ready] = self._mid_ns[ready]
+            self._mid_ns[ready] = self._newest_ns[ready]
+
+    def _catch_up(self, units: Int64s) -> None:
+        """Move `base` on where units were judged again so often that it could not follow."""
+        lateness_ns = self.order.lateness_ns[units]
+        behind_ns = np.maximum(self._newest_ns[units] // 2 - self._base_ns[units] // 2, 0)
+        for unit in units[behind_ns > _FAR_BEHIND * lateness_ns // 2].tolist():
+            one = np.array([unit])
+            rows = self._held(one)
+            cut_ns = int(self._newest_ns[unit] - self.order.lateness_ns[unit]) - 1
+            is_old = self._time(rows) <= cut_ns
+            nobody = View(units=np.empty(0, np.int64), due_ns=NEVER_NS)
+            self._rewind(one)
+            self._judge.judge(rows.take(is_old), nobody)
+            for table in self._judge.tables():
+                table.settle(one)
+            self._judge.judge(rows.take(~is_old), nobody)
+            self._base_ns[unit] = self._mid_ns[unit] = cut_ns
+
+    def forget(self, facts: Facts) -> Int64s:
+        """Make final what rests on rows that are about to be dropped from the shelves; return its units (U,)."""
+        units = np.unique(self._unit(self._relevant(facts))).astype(np.int64)
+        self.settle(units)
+        return units
+
+    def settle(self, units: Int64s) -> None:
+        """Make the state of `units` final: nothing before it will be judged again."""
+        if len(units):
+            for table in self._judge.tables():
+                table.settle(units)
+            self._base_ns[units] = self._mid_ns[units] = self._newest_ns[units]
+
+    def _held(self, units: Int64s) -> Batch:
+        """Return the readings of `units` since `base`, sorted."""
+        if not len(units):
+            return empty_batch()
+        is_mine = np.zeros(len(self._newest_ns), dtype=np.bool_)
+        is_mine[units] = True
+        is_wanted = is_mine[self.order.unit_of_device[self._layout.device_of]]
+        since_ns = max(int(self._base_ns[units].min()), NEVER_NS // 2) - _AHEAD_NS
+        places = self._recent.find(is_wanted, arrived_since_ns=since_ns)
+        places = places[self._recent.is_kept(places)]
+        facts = self._recent.facts(places)
+        return self._sorted(self._relevant(facts))
+
+    def is_open(self, facts: Facts) -> Bools:
+        """Return which rows (N,) take part and are newer than `base`, so that they can still be judged."""
+        is_member = (facts.member & self.order.bit) != 0
+        is_open: Bools = is_member & (self._time(facts.rows) > self._base_ns[self._unit(facts.rows)])
+        return is_open
+
+    def _relevant(self, facts: Facts) -> Batch:
+        return facts.rows.take(self.is_open(facts))
+
+    def _sorted(self, rows: Batch) -> Batch:
+        return rows.take(np.lexsort((rows.seq, self._time(rows), rows.series)))
+
+    def _unit(self, rows: Batch) -> Int32s:
+        return self.order.unit_of_device[self._layout.device_of[rows.series]]
+
+    def _time(self, rows: Batch) -> Int64s:
+        return rows.observed_ns if self.order.by == "observed_ns" else rows.received_ns
+
+    def dump(self, unit: int) -> tuple[int, int, int]:
+        """Return how far `unit` is: times of newest, mid and base."""
+        return int(self._newest_ns[unit]), int(self._mid_ns[unit]), int(self._base_ns[unit])
+
+    def load(self, unit: int, times_ns: tuple[int, int, int]) -> None:
+        """Set `unit` to what `dump` gave."""
+        self._newest_ns[unit], self._mid_ns[unit], self._base_ns[unit] = times_ns
+
+    def tables(self) -> Sequence[StateTable]:
+        """Return what the judge remembers."""
+        return self._judge.tables()
+
+    def units(self) -> Int64s:
+        """Return all units (U,)."""
+        return np.arange(len(self._newest_ns))
