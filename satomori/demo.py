@@ -17,7 +17,7 @@ from satomori.town import SCENES_START_NS, DemoOptions, DemoTown, prepare_town
 
 LEAD_S = 5.0
 SCENES_NS = 60 * 3_600_000_000_000
-_READY_TIMEOUT_S = 60.0
+_READY_TIMEOUT_S = 30.0
 _LOOK_S = 0.1
 _PARTS_TOLD = 10  # without a terminal, progress is a line for each tenth
 
@@ -82,7 +82,7 @@ def run_demo(options: DemoOptions) -> int:
 def wait_until_ready(town: DemoTown, supervisor: Supervisor, stop: Event, *, tell: Tell) -> bool:
     """Return True once the page answers and a heartbeat of every gateway has come all the way into the journal.
 
-    Says what has come up; False when it takes too long or when told to stop.
+    Says what has come up; False when it takes more than 30 s or when told to stop.
     """
     reader = JournalReader(town.data_dir / "journal.db")
     gateways = {gateway.id: gateway.name for gateway in town.site.gateway}

@@ -28,7 +28,8 @@ def run_demo_check(options: DemoOptions) -> int:
     try:
         supervisor.start(stop)
         is_ready = wait_until_ready(town, supervisor, stop, tell=_tell)
-        simulator.start(stop)
+        if is_ready:
+            simulator.start(stop)
         deadline_s = started_s + _BUDGET_S
 
         def is_over() -> bool:

@@ -262,3 +262,15 @@ def stop_with_signal(process: subprocess.Popen[str]) -> float:
 def wait_for_lines(path: Path, *, at_least: int) -> None:
     """Wait until a growing text file has that many lines."""
     wait_until(lambda: path.exists() and path.read_bytes().count(b"\n") >= at_least, 20.0, what=path.name)
+
+
+def wait_until_still(path: Path) -> None:
+    """Wait until a file has content and has not grown for half a second."""
+    sizes: list[tuple[float, int]] = []
+
+    def is_still() -> bool:
+        sizes.append((time.monotonic(), path.stat().st_size if path.exists() else 0))
+        since = [at_s for at_s, size in sizes if size == sizes[-1][1]]
+        return sizes[-1][1] > 0 and since[-1] - since[0] > 0.5
+
+    wait_until(is_still, 20.0, what=path.name)

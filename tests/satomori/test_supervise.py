@@ -12,6 +12,7 @@ from threading import Event
 import pytest
 
 from satomori.supervise import Service, Supervisor, free_port, wait_for_port
+from tests.satomori.towns import is_alive
 from tests.support import wait_until
 
 SLEEPER = (sys.executable, "-c", "import threading; threading.Event().wait()")
@@ -21,15 +22,6 @@ STUBBORN = (
     "import signal, threading; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True);"
     " threading.Event().wait()",
 )
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0]
-    return status != "Z"
 
 
 def test_a_killed_child_is_started_again(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
-"""A small town for tests of the front door: two gateways, a gauge on seam 2, a trap, a rule and a route."""
+"""For tests of the front door: which processes live, and a small town with a gauge, a trap, rules and a route."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 SITE_TOML = """\
 version = 1
@@ -63,3 +65,12 @@ id = "all"
 contacts = ["duty"]
 channels = ["smtp"]
 """
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether the process runs; one that ended and was not asked for its exit code does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
