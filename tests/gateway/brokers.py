@@ -8,12 +8,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Literal
 
-from devices.link import LinkOptions, Subscriber
+import pytest
+
+from devices.link import LinkOptions, Publisher, Subscriber
 from tests.gateway.hubs import FakeHub
+from tests.gateway.ptys import Line
 from tests.gateway.sites import GATEWAY
 from tests.support import free_port, wait_until
 
@@ -59,6 +64,9 @@ class Broker:
             self._process = None
 
 
+needs_mosquitto = pytest.mark.skipif(mosquitto_path() is None, reason="mosquitto is not installed")
+
+
 class LiveHub:
     """A FakeHub on a real broker: acknowledges after it has taken a message, sends receipts as the real one does."""
 
@@ -77,7 +85,8 @@ class LiveHub:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._thread.join(10)
         self._link.stop()
 
     def content(self, epoch: str) -> dict[int, str]:
@@ -101,3 +110,21 @@ class LiveHub:
                 told_s = time.monotonic()
                 for receipt in self.hub.receipts():
                     self._link.publish(f"receipts/v1/{GATEWAY}", receipt, qos=0)
+
+
+@contextmanager
+def town(folder: Path, kind: Kind) -> Iterator[tuple[Broker, LiveHub, Line, Publisher]]:
+    """A broker, a hub, a serial line and a network server; all gone afterwards, whatever happened."""
+    broker = Broker(folder, kind)
+    hub, line = LiveHub(broker.port), Line(folder)
+    network = Publisher(LinkOptions(host="127.0.0.1", port=broker.port, client_id="network"))
+    with ExitStack() as after:
+        after.callback(broker.kill)
+        after.callback(line.close)
+        broker.start()
+        after.callback(hub.stop)
+        hub.start()
+        after.callback(network.stop)
+        network.start()
+        wait_until(lambda: network.is_connected, 20.0)
+        yield broker, hub, line, network

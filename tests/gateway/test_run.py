@@ -16,7 +16,7 @@ from threading import Event, Thread
 import pytest
 
 from devices.clock import Clock
-from devices.link import LinkOptions, Publisher
+from devices.link import Publisher
 from devices.model import SECOND_NS, PermanentError
 from gateway.clocks import SANE_FROM_NS
 from gateway.run import (
@@ -28,13 +28,11 @@ from gateway.run import (
     run_gateway,
     wait_for_clock,
 )
-from tests.gateway.brokers import Broker, Kind, LiveHub, mosquitto_path
+from tests.gateway.brokers import Broker, Kind, LiveHub, needs_mosquitto, town
 from tests.gateway.ptys import Line
 from tests.gateway.sites import GATEWAY, MQTT_SOURCE, SERIAL_SOURCE, make_site, site_text, spool_path
 from tests.gateway.test_decode import chirp
 from tests.support import wait_until
-
-needs_mosquitto = pytest.mark.skipif(mosquitto_path() is None, reason="mosquitto is not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -59,25 +57,6 @@ def running(options: GatewayOptions) -> Iterator[None]:
         stop.set()
         thread.join(10)
         assert time.monotonic() - began_s < 2.5
-
-
-@contextmanager
-def town(folder: Path, kind: Kind) -> Iterator[tuple[Broker, LiveHub, Line, Publisher]]:
-    """A broker, a hub, a serial line and a network server."""
-    broker = Broker(folder, kind)
-    broker.start()
-    hub, line = LiveHub(broker.port), Line(folder)
-    network = Publisher(LinkOptions(host="127.0.0.1", port=broker.port, client_id="network"))
-    hub.start()
-    network.start()
-    wait_until(lambda: network.is_connected, 20.0)
-    try:
-        yield broker, hub, line, network
-    finally:
-        network.stop()
-        hub.stop()
-        line.close()
-        broker.kill()
 
 
 def sources(line: Line, broker: Broker) -> str:
