@@ -95,6 +95,14 @@ class IngestTown:
 
             wait_until(has_arrived, 20.0, what="the first reading in the journal")
 
+    def starts(self) -> int:
+        """How often ingest has opened its journal."""
+        return self.reader.counters().get("starts", 0)
+
+    def wait_for_start(self, *, beyond: int) -> None:
+        """Wait until ingest has opened its journal more often than that."""
+        wait_until(lambda: self.starts() > beyond, 20.0, what="ingest at work again")
+
     def stored_seqs(self) -> dict[str, list[int | None]]:
         """The frame counters of every device's stored readings, oldest first."""
         return {
