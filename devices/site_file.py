@@ -1,24 +1,32 @@
-"""`site.toml` into a Site, with every problem at once: line, key, what is wrong and what is allowed."""
+"""`site.toml` into a Site, with every problem at once: line, key, what is wrong and what is allowed.
+
+One slip must not hide the others: what is right in a wrong file is looked at as well, also by the other rooms.
+"""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from types import MappingProxyType
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from devices.model import PermanentError
 from devices.site import Problem, Site, SiteCheck
+from devices.site_lines import Path as TomlPath
 from devices.site_lines import key_lines, key_path, key_text, line_of
 from devices.site_refs import check_references
+from devices.site_rest import construct
 
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _MOST_BYTES = 8 * 1024 * 1024
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {"missing": "this key is needed", "extra_forbidden": "unknown key; check the spelling"}
+)
 
 
 class SiteError(PermanentError):
@@ -45,23 +53,36 @@ def load_site(path: Path, *, checks: Sequence[SiteCheck] = ()) -> Site:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise SiteError([Problem(key="", message="the file is not UTF-8; save it as UTF-8", line=line)]) from error
+        raise SiteError([Problem(key="toml", message="the file is not UTF-8; save it as UTF-8", line=line)]) from error
     return parse_site(text, checks=checks)
 
 
 def parse_site(text: str, *, checks: Sequence[SiteCheck] = ()) -> Site:
     """Return the Site written as TOML in `text`. Raises SiteError with all problems."""
+    text = text.removeprefix("\ufeff")  # Windows editors put a byte order mark in front
     table = _toml(text)
-    lines = key_lines(text)
-    site, problems = _validate(table)
-    if site is not None:
-        problems += check_references(site)
-        for check in checks:
-            problems += check(site)
-        problems += _time_zone(site)
-    if problems or site is None:
-        raise SiteError([p if p.line else replace(p, line=line_of(lines, key_path(p.key))) for p in problems])
+    try:
+        site = Site.model_validate(table)
+        slips: list[_Slip] = []
+    except ValidationError as error:
+        slips = [_slip(dict(detail)) for detail in error.errors(include_url=False)]
+        site = cast(Site, construct(Site, table))
+    spoilt = tuple(slip.path for slip in slips)
+    for look in (check_references, *checks):
+        found = [_Slip(path=key_path(p.key), problem=p) for p in look(site)]
+        slips += [slip for slip in found if not any(slip.path[: len(path)] == path for path in spoilt)]
+    if slips:
+        lines = key_lines(text)
+        raise SiteError([replace(s.problem, line=s.problem.line or line_of(lines, s.path)) for s in slips])
     return site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slip:
+    """A problem and the exact place of it; the key as text is for people."""
+
+    path: TomlPath
+    problem: Problem
 
 
 def _toml(text: str) -> dict[str, Any]:
@@ -70,55 +91,16 @@ def _toml(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         message = str(error)
         at = _AT_LINE.search(message)
-        line = int(at[1]) if at else text.count("\n") + 1
-        problem = Problem(key="", message=f"this is not TOML: {_AT_LINE.sub('', message)}", line=line)
-        raise SiteError([problem]) from None
+        line = int(at[1]) if at is not None and at[1] else text.count("\n") + 1
+        message = f"this is not TOML: {_AT_LINE.sub('', message)}"
     except RecursionError:
-        raise SiteError([Problem(key="", message="tables are nested too deeply", line=1)]) from None
+        line, message = 1, "values are nested too deeply"
+    raise SiteError([Problem(key="toml", message=message, line=line)])
 
 
-def _validate(table: dict[str, Any]) -> tuple[Site | None, list[Problem]]:
-    """Return the Site, or None and its problems.
-
-    When single parts are wrong, the rest is still looked at: the wrong parts are left out and the references of the
-    remaining ones are checked too, so that one slip does not hide the others.
-    """
-    try:
-        return Site.model_validate(table), []
-    except ValidationError as error:
-        problems = [_problem(dict(detail)) for detail in error.errors(include_url=False)]
-    return _without_bad_keys(table, problems), problems
-
-
-def _without_bad_keys(table: dict[str, Any], problems: list[Problem]) -> Site | None:
-    """Return the Site of `table` without its unknown keys, None when it has other problems too."""
-    for problem in problems:
-        path = key_path(problem.key)
-        if not problem.message.startswith("unknown key"):
-            return None
-        part: Any = table
-        for step in path[:-1]:
-            part = part[step]
-        del part[path[-1]]
-    try:
-        return Site.model_validate(table)
-    except ValidationError:
-        return None
-
-
-_WORDS = {"missing": "this key is needed", "extra_forbidden": "unknown key; check the spelling"}
-
-
-def _problem(detail: dict[str, Any]) -> Problem:
+def _slip(detail: dict[str, Any]) -> _Slip:
     path = tuple(part for part in detail["loc"] if isinstance(part, str | int))
     message = _WORDS.get(detail["type"], str(detail["msg"]))
     if detail["type"] not in _WORDS:
         message += f" (got {str(detail['input'])[:60]!r})"
-    return Problem(key=key_text(path), message=message)
-
-
-def _time_zone(site: Site) -> Iterator[Problem]:
-    try:
-        ZoneInfo(site.town.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        yield Problem(key="town.timezone", message=f"time zone {site.town.timezone!r} is not known")
+    return _Slip(path=path, problem=Problem(key=key_text(path), message=message))

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from devices.model import DeviceSpec
 from devices.quantities import QUANTITIES
 from devices.registry import load_catalog, load_uplinks
-from devices.site import Gateway, Problem, Rule, Site, Source
+from devices.site import Device, Gateway, Problem, Rule, Site, Source
+
+_DEV_EUI = re.compile(r"[0-9A-Fa-f]{16}")
+_DIRECT_MODEL = "senml"
 
 
 def check_references(site: Site) -> list[Problem]:
     """Return every reference of `site` that leads nowhere and every id or address that stands twice."""
-    return [*_repeats(site), *_devices(site), *_gateways(site), *_homes(site), *_rules(site), *_routes(site)]
+    looks = (_time_zone, _repeats, _devices, _gateways, _homes, _rules, _routes)
+    return [problem for look in looks for problem in look(site)]
+
+
+def _time_zone(site: Site) -> Iterator[Problem]:
+    try:
+        ZoneInfo(site.town.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Problem(key="town.timezone", message=f"time zone {site.town.timezone!r} is not known")
 
 
 def _repeats(site: Site) -> Iterator[Problem]:
@@ -29,9 +43,14 @@ def _repeats(site: Site) -> Iterator[Problem]:
         yield from _twice(ids, table=table, key="id")
     yield from _twice([d.address.lower() for d in site.device], table="device", key="address")
     devices = {d.id for d in site.device}
+    gateways = {g.id for g in site.gateway}
+    # events name their subject by id alone
     for index, gateway in enumerate(site.gateway):
         if gateway.id in devices:
             yield Problem(key=f"gateway[{index}].id", message=f"{gateway.id!r} is also the id of a device")
+    for index, home in enumerate(site.home):
+        if home.id in devices or home.id in gateways:
+            yield Problem(key=f"home[{index}].id", message=f"{home.id!r} is also the id of a device or gateway")
 
 
 def _twice(names: Sequence[str], *, table: str, key: str) -> Iterator[Problem]:
@@ -45,7 +64,7 @@ def _twice(names: Sequence[str], *, table: str, key: str) -> Iterator[Problem]:
 
 def _unknown(name: str, known: Collection[str], *, what: str, key: str) -> Iterator[Problem]:
     if name and name not in known:
-        some = ", ".join(sorted(known)[:12]) or "none is defined"
+        some = ", ".join(sorted(filter(None, known))[:12]) or "none is defined"
         yield Problem(key=key, message=f"{what} {name!r} does not exist; there is: {some}")
 
 
@@ -62,9 +81,22 @@ def _devices(site: Site) -> Iterator[Problem]:
         yield from _unknown(device.station, stations, what="station", key=f"{at}.station")
         yield from _unknown(device.temperature_from, devices, what="device", key=f"{at}.temperature_from")
         yield from _each(device.quantities, QUANTITIES, what="quantity", key=f"{at}.quantities")
+        source = devices.get(device.temperature_from)
+        thermometer = catalog.get(source.model) if source is not None else None
+        if thermometer is not None and "air_temperature" not in thermometer.quantities:
+            message = f"device {device.temperature_from!r} gives no air_temperature"
+            yield Problem(key=f"{at}.temperature_from", message=message)
         spec = catalog.get(device.model)
-        if spec is not None and spec.transport == "lorawan" and not device.address:
-            yield Problem(key=f"{at}.address", message="a LoRaWAN device needs its DevEUI as address")
+        if spec is not None:
+            yield from _address(device, spec, key=f"{at}.address")
+
+
+def _address(device: Device, spec: DeviceSpec, *, key: str) -> Iterator[Problem]:
+    if spec.transport == "lorawan" and not _DEV_EUI.fullmatch(device.address):
+        message = f"a LoRaWAN device needs its DevEUI, 16 hexadecimal digits (got {device.address!r})"
+        yield Problem(key=key, message=message)
+    if spec.transport == "mqtt" and spec.model != _DIRECT_MODEL and not device.address:
+        yield Problem(key=key, message="a device behind an MQTT bridge needs its name there as address")
 
 
 def _gateways(site: Site) -> Iterator[Problem]:
@@ -72,6 +104,20 @@ def _gateways(site: Site) -> Iterator[Problem]:
     for index, gateway in enumerate(site.gateway):
         yield from _unknown(gateway.station, stations, what="station", key=f"gateway[{index}].station")
         yield from _sources(gateway, site, at=f"gateway[{index}]")
+        ports = [source.port if source.kind == "serial" else "" for source in gateway.source]
+        yield from _twice(ports, table=f"gateway[{index}].source", key="port")
+    lines = [(f"gateway[{g}].source[{s}].device", source.device) for g, s, source in _serial_sources(site)]
+    counts = Counter(device for _, device in lines if device)
+    for key, device in lines:
+        if counts[device] > 1:
+            yield Problem(key=key, message=f"device {device!r} is on {counts[device]} serial lines; it can be on one")
+
+
+def _serial_sources(site: Site) -> Iterator[tuple[int, int, Source]]:
+    for g, gateway in enumerate(site.gateway):
+        for s, source in enumerate(gateway.source):
+            if source.kind == "serial":
+                yield g, s, source
 
 
 def _sources(gateway: Gateway, site: Site, *, at: str) -> Iterator[Problem]:
@@ -101,9 +147,22 @@ def _mqtt(source: Source, *, key: str) -> Iterator[Problem]:
 
 def _homes(site: Site) -> Iterator[Problem]:
     stations, devices = site.stations_by_id(), site.devices_by_id()
+    owner: dict[str, str] = {}
     for index, home in enumerate(site.home):
-        yield from _unknown(home.station, stations, what="station", key=f"home[{index}].station")
-        yield from _each(home.devices, devices, what="device", key=f"home[{index}].devices")
+        at = f"home[{index}]"
+        yield from _unknown(home.station, stations, what="station", key=f"{at}.station")
+        yield from _each(home.devices, devices, what="device", key=f"{at}.devices")
+        station = stations.get(home.station)
+        if station is not None and station.domain != "watch":
+            yield Problem(key=f"{at}.station", message=f"station {home.station!r} is of {station.domain}, not watch")
+        for name in home.devices:
+            if name in owner:
+                yield Problem(key=f"{at}.devices", message=f"device {name!r} stands in home {owner[name]!r} already")
+            owner[name] = home.id
+            place = stations.get(devices[name].station) if name in devices else None
+            if place is not None and place.domain != "watch":
+                message = f"device {name!r} is at station {place.id!r} of {place.domain}, not watch"
+                yield Problem(key=f"{at}.devices", message=message)
 
 
 def _rules(site: Site) -> Iterator[Problem]:
