@@ -141,6 +141,25 @@ def test_what_a_silent_broker_does_not_answer_is_bounded(broker: Broker) -> None
         wait_until(lambda: device.publish("in/x", b"more"), what="room again")
 
 
+def test_messages_without_answers_are_bounded_too(broker: Broker) -> None:
+    with publisher(broker.port, max_queued=10) as device:
+        broker.send(signal.SIGSTOP)
+        taken = [device.publish("in/x", bytes(60_000), qos=0) for _ in range(2_000)]
+        assert not all(taken)
+
+
+def test_a_lost_broker_takes_nothing_even_later(broker: Broker) -> None:
+    with publisher(broker.port) as device:
+        broker.kill()
+        wait_until(lambda: not device.is_connected, what="the loss is noticed")
+        assert not device.publish("in/x", b"too early")
+        broker.start()
+        with subscriber(broker.port) as hub:
+            wait_until(lambda: device.is_connected, what="connected again")
+            send(device, "in time")
+            assert payloads(collect(hub, 1)) == ["in time"]
+
+
 def test_what_was_taken_for_sending_outlives_the_broker(broker: Broker) -> None:
     with publisher(broker.port) as device, subscriber(broker.port) as hub:
         broker.send(signal.SIGSTOP)
