@@ -16,6 +16,8 @@ from firmware_sim.rows import Uttering, find_input, iso_time, read_utterings
 from firmware_sim.send import Patience
 from firmware_sim.wires import Sent, Wires
 
+_LOOK_S = 1.0  # the clock may begin to run meanwhile, or be set
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayOptions:
@@ -101,8 +103,8 @@ def _paced(items: list[Item], options: ReplayOptions, stop: Event) -> Iterator[t
     if clock is None and options.speed is not None and items:
         clock = start_clock(town_start_ns=_due_ns(items[0]), speed=options.speed)
     for item in items:
-        if clock is not None:
-            stop.wait(clock.real_seconds_until(_due_ns(item)))
+        while clock is not None and (left_s := clock.real_seconds_until(_due_ns(item))) > 0 and not stop.is_set():
+            stop.wait(min(left_s, _LOOK_S))
         if stop.is_set():
             return
         yield item, clock.now_ns() if clock is not None else _due_ns(item)

@@ -38,6 +38,7 @@ ClockText = Annotated[
         "--clock", help="Town clock <real_start_ns>:<town_start_ns>:<speed>; default: real time.", metavar="TEXT"
     ),
 ]
+Room = Literal["rules", "channels", "none"]
 _DEFAULT_DATA = Path("satomori-data")
 
 
@@ -62,18 +63,26 @@ def _fail(text: str) -> None:
     sys.exit(2)
 
 
-def read_site(path: Path) -> Site:
-    """Return the Site in `path`, checked by every room.
+def read_site(path: Path, *rooms: Room) -> Site:
+    """Return the Site in `path`, with the parameters of plugins checked by `rooms` (none named: by every room).
 
+    A service names the room whose plugins it uses: a wrong rule must not keep the page from saying so.
     Raises SiteError listing all problems, one a line.
     """
-    from alerts.check import check_channels
     from devices.site_file import load_site
-    from ingest.setup import check_rules
 
+    checks = []
+    if "rules" in rooms or not rooms:
+        from ingest.setup import check_rules
+
+        checks.append(check_rules)
+    if "channels" in rooms or not rooms:
+        from alerts.check import check_channels
+
+        checks.append(check_channels)
     if not path.is_file():
         raise PermanentError(f"site file {path} does not exist; --site names the town's site.toml")
-    return load_site(path, checks=(check_rules, check_channels))
+    return load_site(path, checks=checks)
 
 
 def _data_dir(path: Path) -> Path:
@@ -146,7 +155,9 @@ def gateway(
     from gateway.run import GatewayOptions, run_gateway
     from satomori.supervise import stop_on_signals
 
-    options = GatewayOptions(site=read_site(site), gateway_id=id_, data_dir=_data_dir(data), clock=parse_clock(clock))
+    options = GatewayOptions(
+        site=read_site(site, "none"), gateway_id=id_, data_dir=_data_dir(data), clock=parse_clock(clock)
+    )
     run_gateway(options, stop_on_signals())
 
 
@@ -158,7 +169,8 @@ def ingest(site: SitePath, data: DataDir = _DEFAULT_DATA, clock: ClockText = "")
     from satomori.supervise import stop_on_signals
 
     run_ingest(
-        IngestOptions(site=read_site(site), data_dir=_data_dir(data), clock=parse_clock(clock)), stop_on_signals()
+        IngestOptions(site=read_site(site, "rules"), data_dir=_data_dir(data), clock=parse_clock(clock)),
+        stop_on_signals(),
     )
 
 
@@ -170,7 +182,8 @@ def alerts(site: SitePath, data: DataDir = _DEFAULT_DATA, clock: ClockText = "")
     from satomori.supervise import stop_on_signals
 
     run_alerts(
-        AlertsOptions(site=read_site(site), data_dir=_data_dir(data), clock=parse_clock(clock)), stop_on_signals()
+        AlertsOptions(site=read_site(site, "channels"), data_dir=_data_dir(data), clock=parse_clock(clock)),
+        stop_on_signals(),
     )
 
 
@@ -189,7 +202,12 @@ def api(
     from satomori.supervise import stop_on_signals
 
     options = ApiOptions(
-        site=read_site(site), data_dir=_data_dir(data), clock=parse_clock(clock), host=host, port=port, notice=notice
+        site=read_site(site, "none"),
+        data_dir=_data_dir(data),
+        clock=parse_clock(clock),
+        host=host,
+        port=port,
+        notice=notice,
     )
     run_api(options, stop_on_signals())
 

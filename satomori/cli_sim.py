@@ -39,7 +39,7 @@ def replay(
     from satomori.supervise import stop_on_signals
 
     options = ReplayOptions(
-        site=read_site(site),
+        site=read_site(site, "none"),
         inputs=tuple(input_),
         speed=None if unpaced else speed,
         clock=parse_clock(clock) if clock else None,

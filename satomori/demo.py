@@ -15,7 +15,6 @@ from ingest.journal_read import JournalReader
 from satomori.supervise import Supervisor, stop_on_signals
 from satomori.town import SCENES_START_NS, DemoOptions, DemoTown, prepare_town
 
-LEAD_S = 5.0
 SCENES_NS = 60 * 3_600_000_000_000
 _READY_TIMEOUT_S = 30.0
 _LOOK_S = 0.1
@@ -60,16 +59,21 @@ def run_demo(options: DemoOptions) -> int:
     tell = voice.tell
     stop = stop_on_signals()
     tell("里守りを始めます。/ Starting Satomori.")
-    town = prepare_town(options, lead_s=LEAD_S)
-    supervisor = Supervisor(services=town.services, log_dir=town.data_dir / "log", tell=tell)
+    town = prepare_town(options)
+    log_dir = town.data_dir / "log"
+    supervisor = Supervisor(services=town.services, log_dir=log_dir, tell=tell)
+    simulator = Supervisor(services=[town.simulator()], log_dir=log_dir, tell=tell)
     try:
+        simulator.start(stop)
         supervisor.start(stop)
         is_ready = wait_until_ready(town, supervisor, stop, tell=tell)
         if is_ready:
             _introduce(town, tell)
-            _replay(town, supervisor, stop, voice)
+            town.clock.open_gate()
+            _follow_replay(town, (supervisor, simulator), stop, voice)
             supervisor.run(stop)
     finally:
+        simulator.stop()
         supervisor.stop()
     if not is_ready and not stop.is_set():
         tell(f"始まりませんでした。{town.data_dir / 'log'} を見てください。/ Did not start; see the logs there.")
@@ -80,22 +84,24 @@ def run_demo(options: DemoOptions) -> int:
 
 
 def wait_until_ready(town: DemoTown, supervisor: Supervisor, stop: Event, *, tell: Tell) -> bool:
-    """Return True once the page answers and a heartbeat of every gateway has come all the way into the journal.
+    """Return True once the page answers, a heartbeat of every gateway has come all the way into the journal and the
+    simulator may speak.
 
     Says what has come up; False when it takes more than 30 s or when told to stop.
     """
     reader = JournalReader(town.data_dir / "journal.db")
-    gateways = {gateway.id: gateway.name for gateway in town.site.gateway}
-    awaited = {"page", *gateways}
+    awaited = {gateway.id: gateway.name for gateway in town.site.gateway}
+    awaited |= {"page": "ページ / page", "simulator": "シミュレーター / simulator"}
     deadline_s = time.monotonic() + _READY_TIMEOUT_S
     tell("始めています… / starting…")
     try:
         while awaited and time.monotonic() < deadline_s and not stop.is_set():
             supervisor.look()
-            heard = {row.device_id for row in reader.latest()} & awaited
-            for part in sorted(heard | ({"page"} & awaited if _page_answers(town) else set())):
-                awaited.remove(part)
-                tell(f"  ✓ {gateways.get(part, 'ページ / page')}")
+            there = {row.device_id for row in reader.latest()}
+            there |= {"page"} if "page" in awaited and _page_answers(town) else set()
+            there |= {"simulator"} if town.ledger.exists() else set()  # made once all serial lines have a reader
+            for part in sorted(there & awaited.keys()):
+                tell(f"  ✓ {awaited.pop(part)}")
             stop.wait(_LOOK_S)
     finally:
         reader.close()
@@ -119,23 +125,19 @@ def _introduce(town: DemoTown, tell: Tell) -> None:
     tell("終わるには Ctrl-C。/ Ctrl-C to stop.")
 
 
-def _replay(town: DemoTown, supervisor: Supervisor, stop: Event, voice: _Voice) -> None:
-    tell = voice.tell
-    simulator = Supervisor(services=[town.simulator()], log_dir=town.data_dir / "log", tell=tell)
-    simulator.start()
-    try:
-        with voice.progress() as show_share:
-            while simulator.is_running() and not stop.is_set():
-                supervisor.look()
-                show_share(min(1.0, max(0.0, (town.clock.now_ns() - SCENES_START_NS) / SCENES_NS)))
-                stop.wait(_LOOK_S)
-        codes = simulator.exit_codes()
-    finally:
-        simulator.stop()
+def _follow_replay(town: DemoTown, running: tuple[Supervisor, Supervisor], stop: Event, voice: _Voice) -> None:
+    """Keep the services running and show how far the replay is, until the simulator (the second) has ended."""
+    supervisor, simulator = running
+    with voice.progress() as show_share:
+        while simulator.is_running() and not stop.is_set():
+            supervisor.look()
+            show_share(max(0.0, min(1.0, (town.clock.now_ns() - SCENES_START_NS) / SCENES_NS)))
+            stop.wait(_LOOK_S)
     if stop.is_set():
         return
-    if codes.get("simulator") == 0:
-        tell("再生が終わりました。機器はこのあと静かになります。ページは見られます。")
-        tell("The replay is over; the devices fall silent now. The page stays.")
+    if simulator.exit_codes().get("simulator") == 0:
+        voice.tell("再生が終わりました。機器はこのあと静かになります。ページは見られます。")
+        voice.tell("The replay is over; the devices fall silent now. The page stays.")
     else:
-        tell(f"再生が途中で終わりました。/ The replay failed; see {town.data_dir / 'log' / 'simulator.log'}")
+        log = town.data_dir / "log" / "simulator.log"
+        voice.tell(f"再生が途中で止まりました。{log} を見てください。/ The replay failed; see there.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal
 
-from devices.clock import Clock, start_clock
+from devices.clock import Clock
 from devices.model import PermanentError
 from devices.site import Site
 from satomori.services import TownOptions, town_services
@@ -20,6 +20,7 @@ from satomori.supervise import Service, free_port
 
 SCENES = ("snow_storm", "box_traps", "home_motion")
 SCENES_START_NS = 1_768_867_200_000_000_000  # 2026-01-20T00:00Z, where the scenes' common time line begins
+_PRELUDE_NS = 60_000_000_000  # while the gate is closed, not even the first reading is due
 
 NOTICE = (
     "デモです。60 時間の記録を {speed:g} 倍の速さで流しています。/ Demo: 60 recorded hours, replayed at x{speed:g}."
@@ -82,10 +83,10 @@ class DemoTown:
         return Service(name="simulator", argv=tuple(argv))
 
 
-def prepare_town(options: DemoOptions, *, lead_s: float) -> DemoTown:
+def prepare_town(options: DemoOptions) -> DemoTown:
     """Write the demo's site file and choose free ports.
 
-    The town clock stands at the scenes' start for `lead_s` real seconds, so that services can start meanwhile.
+    The town clock stands at the scenes' start until its gate is opened, so that services can start meanwhile.
     Raises PermanentError when `options.data_dir` holds a town already: recorded time would begin there again.
     """
     from satomori.cli import read_site
@@ -102,7 +103,7 @@ def prepare_town(options: DemoOptions, *, lead_s: float) -> DemoTown:
     site_path = data_dir / "site.toml"
     site_path.write_text(text, encoding="utf-8")
     site = read_site(site_path)
-    clock = start_clock(town_start_ns=SCENES_START_NS, speed=options.speed, lead_s=lead_s)
+    clock = Clock(town_start_ns=SCENES_START_NS - _PRELUDE_NS, speed=options.speed, gate=str(data_dir / "clock-runs"))
     town = TownOptions(
         site_path=site_path, data_dir=data_dir, api_port=api_port, clock_text=clock.as_text(), broker=options.broker,
         notice=NOTICE.format(speed=options.speed),
