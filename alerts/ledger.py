@@ -123,28 +123,32 @@ class Ledger:
                 (town_ns, result.provider_ref, delivery.delivery_id),
             )
             return
-        wait_s = max(backoff_s(delivery.delivery_id, attempts=delivery.attempts), min(result.after_s, WAIT_MOST_S))
+        # counted apart from attempts: a crash says nothing against the receiver
+        known = self._store.rows("SELECT failures FROM deliveries WHERE delivery_id = ?", (delivery.delivery_id,))
+        failures = known[0][0] + 1 if known else 1
+        wait_s = max(backoff_s(delivery.delivery_id, failures=failures), min(result.after_s, WAIT_MOST_S))
         state = DeliveryState.FAILED if result.is_permanent else DeliveryState.QUEUED
         # the lease names the attempt: a failure that comes after its lease says nothing about the next attempt
         self._store.connection.execute(
-            "UPDATE deliveries SET state = ?, error = ?, next_ns = ?, lease_until_ns = 0"
+            "UPDATE deliveries SET state = ?, error = ?, next_ns = ?, failures = ?, lease_until_ns = 0"
             " WHERE delivery_id = ? AND state = 'sending' AND lease_until_ns = ?",
             (
                 state.value,
                 result.error[:_MOST_ERROR_CHARS],
                 real_ns + int(wait_s * SECOND_NS),
+                failures,
                 delivery.delivery_id,
                 delivery.lease_until_ns,
             ),
         )
 
 
-def backoff_s(delivery_id: str, *, attempts: int) -> float:
-    """Return how long to wait after that many attempts: 1, 2, 4 … s, at most 300 s, less up to a quarter.
+def backoff_s(delivery_id: str, *, failures: int) -> float:
+    """Return how long to wait after that many failures: 1, 2, 4 … s, at most 300 s, less up to a quarter.
 
-    The part taken off comes from the identity and the attempt, so waits of many messages spread without chance.
+    The part taken off comes from the identity and the number, so waits of many messages spread without chance.
     """
-    doublings = min(attempts, 20) - 1
+    doublings = min(failures, 20) - 1
     whole_s = min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2.0 ** max(0, doublings))
-    digest = hashlib.sha256(f"{delivery_id}|{attempts}".encode()).digest()
+    digest = hashlib.sha256(f"{delivery_id}|{failures}".encode()).digest()
     return whole_s * (1.0 - 0.25 * digest[0] / 255)

@@ -40,7 +40,8 @@ ALERTS_SCHEMA: tuple[str, ...] = (
         route_id TEXT NOT NULL, contact_id TEXT NOT NULL, channel TEXT NOT NULL, severity INTEGER NOT NULL,
         subject TEXT NOT NULL, body TEXT NOT NULL, language TEXT NOT NULL, queued_ns INTEGER NOT NULL,
         state TEXT NOT NULL, attempts INTEGER NOT NULL, next_ns INTEGER NOT NULL, lease_until_ns INTEGER NOT NULL,
-        accepted_ns INTEGER, provider_ref TEXT NOT NULL, error TEXT NOT NULL)""",
+        accepted_ns INTEGER, provider_ref TEXT NOT NULL, error TEXT NOT NULL,
+        failures INTEGER NOT NULL DEFAULT 0)""",
     "CREATE INDEX episodes_by_alert ON episodes (alert_id)",
     "CREATE INDEX deliveries_by_alert ON deliveries (alert_id, step)",
     """CREATE INDEX deliveries_due ON deliveries (channel, contact_id, severity DESC, delivery_no)

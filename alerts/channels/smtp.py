@@ -21,7 +21,7 @@ from pydantic import Field
 from alerts.model import ChannelParams, ChannelSpec, Outgoing
 from devices.model import SECOND_NS, PermanentError, Severity, TransientError
 
-_ADDRESS = re.compile(r"[^@\s<>,;:\"()\[\]\\]+@[^@\s<>,;:\"()\[\]\\]+", re.ASCII)
+_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 _ENHANCED_CODE = re.compile(rb"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _PERMANENT = 500
 _MAILBOX_FULL = 552
@@ -95,10 +95,10 @@ def as_mail(outgoing: Outgoing, *, sender: str) -> EmailMessage:
     mail["Message-ID"] = f"<{outgoing.delivery_id}@{sender.rpartition('@')[2]}>"
     mail["Date"] = format_datetime(datetime.fromtimestamp(outgoing.queued_ns // SECOND_NS, UTC))
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday replies
-    mail["Content-Language"] = _LANGUAGE_TAGS[outgoing.message.language]
     if outgoing.severity >= Severity.CRITICAL:
         mail["Importance"] = "high"
     mail.set_content(outgoing.message.body, cte="base64")
+    mail["Content-Language"] = _LANGUAGE_TAGS[outgoing.message.language]  # set_content clears what was set before
     return mail
 
 
