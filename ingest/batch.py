@@ -94,10 +94,9 @@ def empty_batch() -> Batch:
 
 def concat(batches: Sequence[Batch]) -> Batch:
     """Return the rows of all `batches` one after the other, not sorted."""
+    batches = [batch for batch in batches if len(batch)] or [empty_batch()]
     if len(batches) == 1:
         return batches[0]
-    if not batches:
-        return empty_batch()
     return Batch(
         series=np.concatenate([b.series for b in batches]),
         observed_ns=np.concatenate([b.observed_ns for b in batches]),

@@ -48,6 +48,8 @@ class Chain:
 
     def judge(self, rows: Batch, view: View) -> Judgement:
         """Return rows and derived rows with their flags, and the marks of all rules."""
+        if not len(rows):
+            return Judgement(rows=rows, marks=_marks(self._rules, rows, view))
         everything, source = merged(rows, self._derive.apply(rows))
         order = np.lexsort((everything.seq, everything.observed_ns, everything.series))
         flagged = self._flagged(everything, order=order, source=source)

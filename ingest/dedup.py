@@ -11,20 +11,21 @@ series, observed time and seq replaces itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from devices.model import QuarantineRow
-from ingest.batch import NO_SEQ, Bools, Int64s, SeriesIndex
-from ingest.facts import Facts, concat_facts
-from ingest.identity import COPY_NS, Frame, FrameReader, Head, Row, kept_rows
+from devices.model import SECOND_NS, QuarantineRow
+from ingest.batch import NO_SEQ, Bools, Bytes, Int64s, SeriesIndex
+from ingest.facts import ALL_BITS, IN_CONTACT, IN_OBSERVED, IN_RECEIVED, IN_RECORD, Facts, concat_facts
+from ingest.identity import Frame, FrameReader, Row, chosen_rows, pause_ns
 from ingest.layout import Layout
 from ingest.recent import RecentShelves
 from ingest.runs import is_first, is_last, latest, shifted
 from ingest.state import GrowingArray
 
 FRAMES_BACK = 2_000
+_KEPT = IN_RECORD | IN_OBSERVED | IN_CONTACT
 _ALWAYS_NS = np.iinfo(np.int64).min
 
 _LAST = np.dtype(
@@ -36,16 +37,16 @@ _HEAD = np.dtype([("seq", np.int64), ("newest_ns", np.int64)])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """`facts` are to be remembered, sorted by name; those that are `is_kept` (N,) are readings, the others copies.
+    """`facts` are to be remembered, sorted by name; `standing` (N,) says for what each stands among its copies.
 
-    `lost` and `gained` are places on the shelves whose rows turn out to be copies, or readings, after all; the caller
-    notes that there.
+    `moved` are places (M,) on the shelves whose standing changes from `was` to `now` (M,); the caller notes it there.
     """
 
     facts: Facts
-    is_kept: Bools
-    lost: Int64s
-    gained: Int64s
+    standing: Bytes
+    moved: Int64s
+    was: Bytes
+    now: Bytes
     conflicts: tuple[QuarantineRow, ...] = ()
 
 
@@ -57,6 +58,7 @@ class Dedup:
         self._layout, self._recent, self._series = layout, recent, series
         self._last = GrowingArray(_LAST, fill=(False, 0, NO_SEQ, 0, False, False, 0))
         self._head = np.full(len(layout.ids), -1, dtype=_HEAD)
+        self._lateness_ns = layout.site.ingest.lateness_s * SECOND_NS
         self._recall()
 
     def _recall(self) -> None:
@@ -64,15 +66,14 @@ class Dedup:
         everything = np.ones(len(self._layout.device_of), dtype=np.bool_)
         places = self._recent.find(everything, arrived_since_ns=_ALWAYS_NS)
         facts = self._recent.facts(places)
-        is_kept = self._kept(facts)
-        self._recent.keep(places[is_kept], is_kept=True)
+        self._recent.set_standing(places, self._standing(facts))
         self._note_newest(facts)
 
     def sort_out(self, facts: Facts) -> Identified:
         """Return which of `facts` (N,), in any order, are new."""
         self._last.grow(len(self._layout.device_of))
         facts = facts.take(facts.by_name())
-        facts = facts.take(~self._is_plain_copy(facts))
+        facts = facts.take(~self._is_repeated(facts))
         device = self._layout.device_of[facts.rows.series]
         doubtful = self._doubtful_devices(facts)
         if not len(doubtful):
@@ -84,38 +85,23 @@ class Dedup:
         compared = self._compare(facts.take(is_doubtful), devices=doubtful)
         merged = concat_facts([quick, compared.facts])
         order = merged.by_name()
-        is_kept = np.concatenate([np.ones(len(quick), dtype=np.bool_), compared.is_kept])
-        return Identified(
-            facts=merged.take(order), is_kept=is_kept[order], lost=compared.lost, gained=compared.gained,
-            conflicts=compared.conflicts,
-        )  # fmt: skip
+        standing = np.concatenate([_all_new(quick).standing, compared.standing])
+        return replace(compared, facts=merged.take(order), standing=standing[order])
 
-    def _is_plain_copy(self, facts: Facts) -> Bools:
-        """Return which rows (N,), sorted by name, say again what the row before them of their series said.
-
-        Only where nothing else can be meant: the counter has not been passed, the copy is the later one and the less
-        preferred one. These are nearly all copies; they leave no trace.
-        """
+    def _is_repeated(self, facts: Facts) -> Bools:
+        """Return which rows (N,), sorted by name, say exactly what the row before them of their series said."""
         rows, first = facts.rows, is_first(facts.rows.series)
         last = self._last.values[rows.series[first]]
-        has_counter, is_link = facts.has_counter(), self._layout.is_link_level[rows.series]
-        same = rows.seq == shifted(rows.seq, first=first, carried=last["seq"])
-        same &= is_link | (facts.bits == shifted(facts.bits, first=first, carried=last["bits"]))
-        same &= has_counter | (rows.observed_ns == shifted(rows.observed_ns, first=first, carried=last["observed_ns"]))
+        same: Bools = rows.seq == shifted(rows.seq, first=first, carried=last["seq"])
+        same &= facts.bits == shifted(facts.bits, first=first, carried=last["bits"])
+        same &= rows.observed_ns == shifted(rows.observed_ns, first=first, carried=last["observed_ns"])
         same[first] &= last["is_set"]
-        nothing: Bools = np.zeros(len(facts), dtype=np.bool_)
-        if not same.any():
-            return nothing
-        # rows of a run of copies are compared with the row that began it, which may be the last one we know
-        anchor, from_last = latest(first | ~same), same & first
-        anchors = self._rows_as_last(facts.take(anchor))
-        known = self._last.values[rows.series]
-        anchors = np.where(from_last[anchor], known, anchors)
-        delay_ns = rows.observed_ns - anchors["observed_ns"]
-        is_top = rows.seq >= self._head["seq"][self._layout.device_of[rows.series]]
-        is_plain = (delay_ns == 0) | ((delay_ns > 0) & (delay_ns <= COPY_NS) & is_top)
-        copies: Bools = same & is_plain & _is_no_better(self._rows_as_last(facts), anchors)
-        return copies
+        if same.any():
+            # rows of one name stand in order of preference, so that only those known before can be bettered
+            against_last = same & first
+            known = self._last.values[rows.series[against_last]]
+            same[against_last] = _is_no_better(self._rows_as_last(facts.take(against_last)), known)
+        return same
 
     def _rows_as_last(self, facts: Facts) -> np.ndarray[tuple[int], np.dtype[np.void]]:
         records = np.empty(len(facts), dtype=_LAST)
@@ -167,15 +153,15 @@ class Dedup:
         facts = concat_facts([old, new])
         is_old = np.arange(len(facts)) < len(old)
         since = self._since(facts, is_new=~is_old)
-        before = np.zeros(len(facts), dtype=np.bool_)
-        before[is_old & since] = self._kept(old.take(since[: len(old)]))
-        after = np.zeros(len(facts), dtype=np.bool_)
-        after[since] = self._kept(facts.take(since))
-        lost, gained = (before & ~after)[: len(old)], (after & ~before)[: len(old)]
+        was, now = np.zeros(len(facts), dtype=np.uint8), np.zeros(len(facts), dtype=np.uint8)
+        was[is_old & since] = self._standing(old.take(since[: len(old)]))
+        now[since] = self._standing(facts.take(since))
         self._note_newest(facts)
+        moved = np.flatnonzero((was != now) & is_old)
+        is_told = ~is_old | ((was & ~now & IN_RECORD) != 0)
         return Identified(
-            facts=new, is_kept=after[len(old) :], lost=places[lost], gained=places[gained],
-            conflicts=self._conflicts(facts, is_kept=after, is_told=~is_old | (before & ~after)),
+            facts=new, standing=now[len(old) :], moved=places[moved], was=was[moved], now=now[moved],
+            conflicts=self._conflicts(facts, is_kept=(now & IN_RECORD) != 0, is_told=is_told),
         )  # fmt: skip
 
     def _since(self, facts: Facts, *, is_new: Bools) -> Bools:
@@ -195,44 +181,67 @@ class Dedup:
         order = np.argsort(device, kind="stable")
         return np.split(chosen[order], np.flatnonzero(is_first(device[order]))[1:])
 
-    def _kept(self, facts: Facts) -> Bools:
-        """Return which rows (N,) are readings and not copies of another one: a function of the set of rows."""
-        is_kept = np.zeros(len(facts), dtype=np.bool_)
-        order = facts.by_name()
-        is_kept[order[facts.take(order).begins_name()]] = True
-        is_kept[facts.has_counter()] = False
+    def _standing(self, facts: Facts) -> Bytes:
+        """Return for what each row (N,) stands among its copies: a function of the set of rows."""
+        standing = np.zeros(len(facts), dtype=np.uint8)
+        for preference, bits in ((facts.preference(), _KEPT), (facts.heard_preference(), IN_RECEIVED)):
+            order = facts.by_name(preference=preference)
+            standing[order[facts.take(order).begins_name()]] |= bits
+        standing[facts.has_counter()] = 0
         for chosen in self._by_device(facts, np.flatnonzero(facts.has_counter())):
-            is_kept[self._kept_of_device(facts, chosen)] = True
-        return is_kept
+            self._stand_by_counter(facts, chosen, standing)
+        return standing
 
-    def _kept_of_device(self, facts: Facts, chosen: Int64s) -> Int64s:
+    def _stand_by_counter(self, facts: Facts, chosen: Int64s, standing: Bytes) -> None:
+        """Set the `standing` (N,) of the rows `chosen` (M,), all of one device and with a counter."""
         rows = facts.rows
         order = chosen[np.lexsort((rows.series[chosen], rows.seq[chosen], rows.observed_ns[chosen]))]
         device = int(self._layout.device_of[rows.series[order[0]]])
-        if _only_rises(facts.take(order)):
+        interval_ns = int(self._layout.interval_ns[device])
+        if self._is_rising(facts.take(order), most_ns=pause_ns(interval_ns)):
             self._head[device] = (int(rows.seq[order[-1]]), int(rows.observed_ns[order[-1]]))
-            return order
+            for preference, bits in ((facts.preference(), _KEPT), (facts.heard_preference(), IN_RECEIVED)):
+                best = chosen[np.lexsort([column[chosen] for column in (*preference[::-1], rows.seq, rows.series)])]
+                standing[best[is_first(rows.series[best]) | is_first(rows.seq[best])]] |= bits
+            return
         frames = self._frames(facts, order)
-        reader = FrameReader(int(self._layout.interval_ns[device]))
+        reader = FrameReader(interval_ns)
         for frame in frames:
             reader.read(frame)
-        self._note_head(device, reader.head)
-        return np.fromiter(kept_rows(frames), np.int64)
+        self._head[device] = (reader.head.seq, reader.head.newest_ns)
+        for reading in chosen_rows(frames):
+            # what is recognised as new only after the lateness completes the record, as what arrives after it does
+            is_timely = reading.decided_ns - reading.observed_ns <= self._lateness_ns
+            standing[reading.kept.number] |= _KEPT if is_timely else _KEPT & ~IN_OBSERVED
+            standing[reading.heard.number] |= IN_RECEIVED if is_timely else 0
 
-    def _note_head(self, device: int, head: Head) -> None:
-        self._head[device] = (head.seq, head.newest_ns)
+    def _is_rising(self, facts: Facts, *, most_ns: int) -> bool:
+        """Return whether the counter of rows (N,), in order of time, only rises, and all else is copies of the head.
+
+        Then `FrameReader` would find nothing but progress and copies, and the frames need not be gone through.
+        """
+        seq, observed_ns = facts.rows.seq, facts.rows.observed_ns
+        if (np.diff(seq) < 0).any() or (observed_ns - observed_ns[latest(is_first(seq))] > most_ns).any():
+            return False
+        order = np.lexsort((seq, facts.rows.series))
+        part = facts.take(order)
+        first = is_first(part.rows.series) | is_first(part.rows.seq)
+        is_same = part.bits == part.bits[latest(first)]
+        return bool((is_same | self._layout.is_link_level[part.rows.series]).all())
 
     def _frames(self, facts: Facts, order: Int64s) -> list[Frame]:
         part = facts.take(order)
         names = zip(part.rows.observed_ns.tolist(), part.rows.seq.tolist(), strict=True)
-        preference = zip(*(column.tolist() for column in part.preference()), strict=True)
+        ranks = zip(*(column.tolist() for column in part.preference()), strict=True)
+        heard_ranks = zip(*(column.tolist() for column in part.heard_preference()), strict=True)
         links = self._layout.is_link_level[part.rows.series].tolist()
         frames: list[Frame] = []
-        columns = zip(names, order.tolist(), part.rows.series.tolist(), part.bits.tolist(), strict=True)
-        for ((observed_ns, seq), number, series, bits), rank, is_link in zip(columns, preference, links, strict=True):
+        numbers, series, bits = order.tolist(), part.rows.series.tolist(), part.bits.tolist()
+        rows = map(Row, numbers, series, bits, ranks, heard_ranks, links)
+        for (observed_ns, seq), row in zip(names, rows, strict=True):
             if not frames or (frames[-1].observed_ns, frames[-1].seq) != (observed_ns, seq):
                 frames.append(Frame(observed_ns, seq))
-            frames[-1].rows.append(Row(number, series, bits, rank, is_link))
+            frames[-1].rows.append(row)
         return frames
 
     def _note_newest(self, facts: Facts) -> None:
@@ -262,8 +271,9 @@ class Dedup:
 
 
 def _all_new(facts: Facts) -> Identified:
-    nothing = np.empty(0, np.int64)
-    return Identified(facts=facts, is_kept=np.ones(len(facts), dtype=np.bool_), lost=nothing, gained=nothing)
+    none = np.empty(0, np.uint8)
+    standing = np.full(len(facts), ALL_BITS, dtype=np.uint8)
+    return Identified(facts=facts, standing=standing, moved=np.empty(0, np.int64), was=none, now=none)
 
 
 def _is_no_better(
@@ -284,11 +294,3 @@ def _is_known(old: Facts, new: Facts) -> Bools:
     is_known = np.empty(len(facts), dtype=np.bool_)
     is_known[order] = ~(part.begins_name() | is_first(part.bits))
     return is_known[len(old) :]
-
-
-def _only_rises(facts: Facts) -> bool:
-    """Return whether rows, sorted by (observed time, seq, series), bear a counter that rises from frame to frame."""
-    rows = facts.rows
-    step, is_same_time = np.diff(rows.seq), np.diff(rows.observed_ns) == 0
-    is_next = (step > 0) | ((step == 0) & is_same_time & (np.diff(rows.series) != 0))
-    return bool(is_next.all())

@@ -10,8 +10,11 @@ import numpy as np
 from ingest.batch import NO_SEQ, Batch, Bools, Bytes, Floats, Int64s, concat, empty_batch
 from ingest.runs import Array, is_first
 
-IN_OBSERVED, IN_RECEIVED, IN_CONTACT = 1, 2, 4
-"""Bits of `member`: in which timelines a row takes part (it came in time, it is fresh)."""
+IN_OBSERVED, IN_RECEIVED, IN_CONTACT, IN_RECORD = 1, 2, 4, 8
+"""Bits. In `member`: in which timelines a row may take part (it came in time, it is fresh), known when it arrives. In
+`standing`: for what it stands among its copies, which may change."""
+
+ALL_BITS = IN_OBSERVED | IN_RECEIVED | IN_CONTACT | IN_RECORD
 
 
 def value_bits(values: Floats) -> Int64s:
@@ -43,18 +46,23 @@ class Facts:
 
     def preference(self) -> tuple[Array, ...]:
         """Return the columns (N,) by which copies are preferred, the first one decides; lower is better."""
-        return (self.is_late, self.rows.resent, self.rows.received_ns, self.rows.observed_ns, self.bits)
+        return (self.is_late, self.rows.observed_ns, self.rows.resent, self.rows.received_ns, self.bits)
 
-    def by_name(self) -> Int64s:
+    def heard_preference(self) -> tuple[Array, ...]:
+        """Return the columns (N,) by which copies are preferred as a sign of life; lower is better."""
+        is_stale = (self.member & IN_RECEIVED) == 0
+        return (is_stale, self.rows.received_ns, self.rows.observed_ns, self.bits)
+
+    def by_name(self, *, preference: tuple[Array, ...] | None = None) -> Int64s:
         """Return the order (N,) by series, observed time, seq, and then preference."""
-        return self._order()
+        return self._order(*(preference or self.preference()))
 
     def by_value(self) -> Int64s:
         """Return the order (N,) by series, observed time, seq, value bits, and then preference."""
-        return self._order(self.bits)
+        return self._order(self.bits, *self.preference())
 
-    def _order(self, *then: Int64s) -> Int64s:
-        columns: list[Array] = [self.rows.series, self.rows.observed_ns, self.rows.seq, *then, *self.preference()]
+    def _order(self, *then: Array) -> Int64s:
+        columns: list[Array] = [self.rows.series, self.rows.observed_ns, self.rows.seq, *then]
         return np.lexsort(columns[::-1])
 
     def has_counter(self) -> Bools:

@@ -20,7 +20,7 @@ Sources: devices notes 4.5 and 4.6 (24 h window for LoRaWAN), lessons 46 (copies
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from devices.model import SECOND_NS
@@ -34,23 +34,28 @@ Name = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a frame: its number, series, canonical value bits; lower `rank` = preferred among copies."""
+    """One row of a frame: its number, series, canonical value bits. Lower rank = preferred among copies."""
 
     number: int
     series: int
     bits: int
     rank: tuple[int, ...]
+    heard_rank: tuple[int, ...]
     is_link_level: bool
 
 
 @dataclass(slots=True)
 class Frame:
-    """All rows of a device with one observed time and one seq. `epoch` counts restarts."""
+    """All rows of a device with one observed time and one seq.
+
+    `epoch` counts restarts; `decided_ns` is the time of the frame that settled it (its own, or that of the restart).
+    """
 
     observed_ns: int
     seq: int
     rows: list[Row] = field(default_factory=list)
     epoch: int = 0
+    decided_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -68,7 +73,7 @@ class FrameReader:
     def __init__(self, interval_ns: int) -> None:
         """Begin before the first frame. `interval_ns` is the device's expected interval."""
         self.head = Head()
-        self._pause_ns = max(3 * interval_ns // 2, COPY_NS)
+        self._pause_ns = pause_ns(interval_ns)
         self._step_ns = interval_ns // 2
         self._epoch = 0
         self._known: dict[Name, tuple[int, int]] = {}
@@ -76,9 +81,11 @@ class FrameReader:
 
     def read(self, frame: Frame) -> None:
         """Give `frame` its epoch, and perhaps also the ones just before it."""
+        frame.decided_ns = frame.observed_ns
         if frame.seq <= self.head.seq and not self._is_restart(frame):
             frame.epoch = self._epoch
-            self._behind.append(frame)
+            if frame.seq < self.head.seq:
+                self._behind.append(frame)
         else:
             if frame.seq <= self.head.seq:
                 self._restart(frame)
@@ -92,7 +99,7 @@ class FrameReader:
         before = self._behind[-1] if self._behind else None
         runs_again = (
             before is not None
-            and frame.seq == before.seq + 1
+            and before.seq + 1 == frame.seq < self.head.seq
             and frame.observed_ns - before.observed_ns >= self._step_ns
         )
         return runs_again or frame.observed_ns - self.head.moved_ns > self._pause_ns or self._differs(frame)
@@ -107,24 +114,48 @@ class FrameReader:
     def _restart(self, frame: Frame) -> None:
         self._epoch += 1
         self._known.clear()
-        below = frame.seq
-        while self._behind and self._behind[-1].seq < below:
-            led_up = self._behind.pop()
-            led_up.epoch, below = self._epoch, led_up.seq
-            self._learn(led_up)
+        led_up: list[Frame] = []
+        while self._behind and self._behind[-1].seq <= (led_up[-1].seq if led_up else frame.seq):
+            led_up.append(self._behind.pop())
+        for earlier in reversed(led_up):
+            earlier.epoch, earlier.decided_ns = self._epoch, frame.observed_ns
+            self._learn(earlier)
 
     def _learn(self, frame: Frame) -> None:
         for row in frame.rows:
             self._known.setdefault((row.series, frame.seq), (frame.observed_ns, row.bits))
 
 
-def kept_rows(frames: Sequence[Frame]) -> Iterator[int]:
-    """Yield the number of the preferred row of each reading: one for each (epoch, series, seq)."""
-    best: dict[tuple[int, int, int], Row] = {}
+def pause_ns(interval_ns: int) -> int:
+    """Return how long after its counter last moved a device with this expected interval may still be copied.
+
+    Example: 600 s: one hour. 3,600 s: one and a half hours.
+    """
+    return max(3 * interval_ns // 2, COPY_NS)
+
+
+@dataclass(slots=True)
+class Chosen:
+    """Of all copies of one reading: the row that stands for it, and the row by which the device was heard."""
+
+    kept: Row
+    heard: Row
+    observed_ns: int
+    decided_ns: int
+
+
+def chosen_rows(frames: Sequence[Frame]) -> Iterable[Chosen]:
+    """Return what stands for each reading: one for each (epoch, series, seq)."""
+    best: dict[tuple[int, int, int], Chosen] = {}
     for frame in frames:
         for row in frame.rows:
             name = (frame.epoch, row.series, frame.seq)
-            other = best.get(name)
-            if other is None or row.rank < other.rank:
-                best[name] = row
-    return (row.number for row in best.values())
+            chosen = best.get(name)
+            if chosen is None:
+                best[name] = Chosen(row, row, frame.observed_ns, frame.decided_ns)
+                continue
+            if row.heard_rank < chosen.heard.heard_rank:
+                chosen.heard = row
+            if row.rank < chosen.kept.rank:
+                chosen.kept, chosen.observed_ns, chosen.decided_ns = row, frame.observed_ns, frame.decided_ns
+    return best.values()

@@ -13,7 +13,7 @@ from ingest.batch import Batch, Bytes, Int64s
 from ingest.chain import Chain, RulesOnly
 from ingest.dedup import Dedup, Identified
 from ingest.derive import SnowDepth
-from ingest.facts import IN_CONTACT, IN_OBSERVED, IN_RECEIVED
+from ingest.facts import IN_CONTACT, IN_OBSERVED, IN_RECEIVED, IN_RECORD
 from ingest.intake import Intake
 from ingest.keeping import UnitKeeper
 from ingest.layout import Layout
@@ -29,6 +29,7 @@ CONTACT_LATENESS_NS = 8 * _DAY_NS
 
 _FRESH_INTERVALS = 3
 _FRESH_LEAST_NS, _FRESH_MOST_NS = 60 * SECOND_NS, 12 * _HOUR_NS
+_TRANSIT_NS = 600 * SECOND_NS
 _MOST_ROWS, _MOST_CONTACT_ROWS = 2_000_000, 500_000
 
 
@@ -93,18 +94,25 @@ class Machine:
             member[chosen[in_time]] |= timeline.order.bit
         return member
 
-    def news(self, found: Identified) -> News:
-        """Return what `found` changes on the shelves."""
-        lost, gained = self.recent.facts(found.lost), self.recent.facts(found.gained)
-        return News(added=found.facts.take(found.is_kept), lost=lost, gained=gained)
+    def news(self, found: Identified) -> dict[int, News]:
+        """Return by bit what `found` changes in each timeline and in the record."""
+        moved = self.recent.facts(found.moved)
+        bits = (*(timeline.order.bit for timeline in self.timelines), IN_RECORD)
+        return {
+            bit: News(
+                added=found.facts.take((found.standing & bit) != 0),
+                lost=moved.take((found.was & ~found.now & bit) != 0),
+                gained=moved.take((found.now & ~found.was & bit) != 0),
+            )
+            for bit in bits
+        }
 
     def note(self, found: Identified, *, now_ns: int) -> None:
         """Put what was found on the shelves."""
-        self.recent.keep(found.lost, is_kept=False)
-        self.recent.keep(found.gained, is_kept=True)
+        self.recent.set_standing(found.moved, found.now)
         is_contact = self.layout.is_contact[found.facts.rows.series]
         for shelf, mine in zip(self.recent.shelves, (~is_contact, is_contact), strict=True):
-            shelf.add(found.facts.take(mine), is_kept=found.is_kept[mine], arrived_ns=now_ns)
+            shelf.add(found.facts.take(mine), standing=found.standing[mine], arrived_ns=now_ns)
 
     def drop_outdated(self, *, now_ns: int) -> list[Int64s]:
         """Forget rows beyond the bounds of the shelves; return the units (U,) of each timeline that became final."""
@@ -122,7 +130,7 @@ class Machine:
         """Return `rows` (N,) that are too old to be judged and what follows from them, flagged."""
         is_wanted = self.derive.thermometers_of(rows.series)
         places = self.recent.find(is_wanted, arrived_since_ns=NEVER_NS)
-        places = places[self.recent.is_kept(places)]
+        places = places[(self.recent.standing(places) & IN_RECORD) != 0]
         return self.chain.record(rows, context=self.recent.take(places))
 
     def units_due(self, timeline: Timeline, span: Span) -> Int64s:
@@ -144,8 +152,8 @@ def _contacts(site: Site) -> frozenset[str]:
 def _shelves(site: Site) -> RecentShelves:
     lateness_ns = site.ingest.lateness_s * SECOND_NS
     return RecentShelves(
-        most=RecentRows("most", Bounds(age_ns=max(_DAY_NS, 3 * lateness_ns), rows=_MOST_ROWS)),
-        contacts=RecentRows("contacts", Bounds(age_ns=2 * CONTACT_LATENESS_NS + _DAY_NS, rows=_MOST_CONTACT_ROWS)),
+        most=RecentRows("most", Bounds(age_ns=max(_DAY_NS, 5 * lateness_ns), rows=_MOST_ROWS)),
+        contacts=RecentRows("contacts", Bounds(age_ns=2 * CONTACT_LATENESS_NS + 2 * _DAY_NS, rows=_MOST_CONTACT_ROWS)),
     )
 
 
@@ -158,15 +166,15 @@ def _orders(layout: Layout) -> tuple[Order, ...]:
     return (
         Order(
             name="observed", bit=IN_OBSERVED, by="observed_ns", unit_of_device=layout.group,
-            lateness_ns=np.full(groups, lateness_ns),
+            lateness_ns=np.full(groups, lateness_ns), slack_ns=lateness_ns,
         ),
         Order(
             name="received", bit=IN_RECEIVED, by="received_ns", unit_of_device=each,
-            lateness_ns=np.maximum(fresh_ns, lateness_ns),
+            lateness_ns=np.maximum(fresh_ns, lateness_ns), slack_ns=lateness_ns + _TRANSIT_NS,
         ),
         Order(
             name="contact", bit=IN_CONTACT, by="observed_ns", unit_of_device=each,
-            lateness_ns=np.full(devices, CONTACT_LATENESS_NS),
+            lateness_ns=np.full(devices, CONTACT_LATENESS_NS), slack_ns=_DAY_NS,
         ),
     )  # fmt: skip
 

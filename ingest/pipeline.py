@@ -23,7 +23,7 @@ from devices.site import Site
 from ingest import keeping
 from ingest.batch import Batch, Bools, Int64s, SeriesIndex, concat, empty_batch
 from ingest.events import Mark, as_event, in_order
-from ingest.facts import facts_of, value_bits
+from ingest.facts import IN_OBSERVED, IN_RECORD, facts_of, value_bits
 from ingest.machine import Machine
 from ingest.runs import is_first, latest
 from ingest.setup import require_valid, severities
@@ -119,11 +119,12 @@ class Pipeline:
         found = machine.dedup.sort_out(facts_of(rows, member=machine.members(rows, clock_ns=told_ns)))
         news = machine.news(found)
         span = Span(told_ns=told_ns, due_ns=due_ns)
-        plans = [timeline.plan(news, due=machine.units_due(timeline, span)) for timeline in machine.timelines]
+        plans = [t.plan(news[t.order.bit], due=machine.units_due(t, span)) for t in machine.timelines]
         apart = _apart(machine.timelines[0], news)
         machine.note(found, now_ns=moment.now_ns)
         verdicts = [
-            t.judge(plan, added=news.added, span=span) for t, plan in zip(machine.timelines, plans, strict=True)
+            t.judge(plan, added=news[t.order.bit].added, span=span)
+            for t, plan in zip(machine.timelines, plans, strict=True)
         ]
         observations = self._observations(verdicts[0], apart=apart)
         settled = machine.drop_outdated(now_ns=moment.now_ns)
@@ -131,13 +132,13 @@ class Pipeline:
         changed = [np.concatenate([plan.touched, *more]) for plan, *more in zip(plans, settled, begun, strict=True)]
         return Outcome(
             observations=observations,
-            duplicates=len(rows) - int(found.is_kept.sum()),
+            duplicates=len(rows) - len(news[IN_RECORD].added),
             conflicts=found.conflicts,
             quarantine=tuple(refused),
             events=self._events([mark for verdict in verdicts for mark in verdict.marks], now_ns=moment.now_ns),
             changed_state=self._changed_state(changed),
             series=machine.series,
-            removed=self._removed(news.lost.rows, observations),
+            removed=self._removed(news[IN_RECORD].lost.rows, observations),
         )
 
     def next_deadline_ns(self) -> int | None:
@@ -190,10 +191,12 @@ class Pipeline:
         return {keeping.CLOCK: keeping.pack_clock(self._due_ns, self._away), **changed} if changed else {}
 
 
-def _apart(timeline: Timeline, news: News) -> Batch:
-    """Return the new readings (N,) that are too late to be judged, sorted."""
-    parts = [facts.rows.take(~timeline.is_open(facts)) for facts in (news.added, news.gained)]
-    return _sorted(concat(parts))
+def _apart(observed: Timeline, news: Mapping[int, News]) -> Batch:
+    """Return the new readings (N,) that are not judged, because they came or were recognised too late; sorted."""
+    record, judged = news[IN_RECORD], news[IN_OBSERVED]
+    rows = concat([record.added.rows, record.gained.rows])
+    open_rows = concat([facts.rows.take(observed.is_open(facts)) for facts in (judged.added, judged.gained)])
+    return _sorted(rows.take(~_has_name(rows, among=open_rows)))
 
 
 def _sorted(rows: Batch) -> Batch:

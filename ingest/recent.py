@@ -37,7 +37,7 @@ class Bounds:
 class RecentRows:
     """A shelf of rows in order of arrival. Places (int) are valid until the next `drop`.
 
-    `member` says by bits in which timelines a row takes part; `is_kept` is False for a copy of another row.
+    `member` and `standing` are bits, see `ingest.facts`; 0 is the standing of a mere copy.
     """
 
     def __init__(self, name: str, bounds: Bounds) -> None:
@@ -45,33 +45,33 @@ class RecentRows:
         self._prefix = f"rows/{name}/"
         self._bounds = bounds
         self._columns = {field: GrowingArray(_ROW[field]) for field in _ROW.names or ()}
-        self._is_kept = GrowingArray(np.bool_)
+        self._standing = GrowingArray(np.uint8)
         self._dropped = 0  # rows that once stood before the first one
         self._saved = 0  # rows, counted from the very first one, that are saved
         self._oldest_saved = 0  # the first chunk that is saved
 
     def __len__(self) -> int:
-        return len(self._is_kept)
+        return len(self._standing)
 
     @property
-    def is_kept(self) -> Bools:
-        """Which rows (N,) are readings and not copies; may be written to."""
-        return self._is_kept.values
+    def standing(self) -> Bytes:
+        """For what each row (N,) stands; may be written to."""
+        return self._standing.values
 
     @property
     def member(self) -> Bytes:
         """Timeline bits (N,)."""
         return self._columns["member"].values
 
-    def add(self, facts: Facts, *, is_kept: Bools, arrived_ns: int) -> None:
+    def add(self, facts: Facts, *, standing: Bytes, arrived_ns: int) -> None:
         """Put rows at the end."""
         start, end, rows = len(self), len(self) + len(facts), facts.rows
         for field, column in self._columns.items():
             column.grow(end)
             if field in _BATCH_FIELDS:
                 column.values[start:] = getattr(rows, field)
-        self._is_kept.grow(end)
-        self.is_kept[start:] = is_kept
+        self._standing.grow(end)
+        self.standing[start:] = standing
         self.member[start:] = facts.member
         # a clock that was set back must not make rows older than those before them
         newest_ns = int(self._arrived_ns[start - 1]) if start else arrived_ns
@@ -107,7 +107,7 @@ class RecentRows:
 
     def drop(self, count: int) -> None:
         """Forget the first `count` rows."""
-        for column in (*self._columns.values(), self._is_kept):
+        for column in (*self._columns.values(), self._standing):
             column.cut(count)
         self._dropped += count
 
@@ -129,7 +129,7 @@ class RecentRows:
         return rows.tobytes()
 
     def restore(self, snapshot: Mapping[str, bytes]) -> None:
-        """Read back what `changes` gave; all rows count as copies until told otherwise."""
+        """Read back what `changes` gave; no row stands for anything until told otherwise."""
         chunks = sorted((key, value) for key, value in snapshot.items() if key.startswith(self._prefix))
         if not chunks:
             return
@@ -139,7 +139,7 @@ class RecentRows:
         for field, column in self._columns.items():
             column.grow(len(rows))
             column.values[:] = rows[field]
-        self._is_kept.grow(len(rows))
+        self._standing.grow(len(rows))
         self._saved, self._oldest_saved = self._dropped + len(rows), first
 
 
@@ -175,14 +175,16 @@ class RecentShelves:
         """Return the facts at `places` (M,), those of `most` first."""
         return facts_of(self.take(places), member=self.member(places))
 
-    def is_kept(self, places: Int64s) -> Bools:
-        """Return which of `places` (M,) hold readings and not copies, in the order of `take`."""
-        return np.concatenate([shelf.is_kept[found] for shelf, found in self._split(places)])
+    def standing(self, places: Int64s) -> Bytes:
+        """Return for what the rows at `places` (M,) stand, in the order of `take`."""
+        return np.concatenate([shelf.standing[found] for shelf, found in self._split(places)])
 
-    def keep(self, places: Int64s, *, is_kept: bool) -> None:
-        """Declare rows readings, or copies."""
+    def set_standing(self, places: Int64s, standing: Bytes) -> None:
+        """Note for what the rows at `places` (M,) stand; those of `most` must come first."""
+        start = 0
         for shelf, found in self._split(places):
-            shelf.is_kept[found] = is_kept
+            shelf.standing[found] = standing[start : start + len(found)]
+            start += len(found)
 
     def _split(self, places: Int64s) -> tuple[tuple[RecentRows, Int64s], tuple[RecentRows, Int64s]]:
         return (self._most, places[places >= 0]), (self._contacts, -1 - places[places < 0])

@@ -3,7 +3,7 @@
 Units (groups of devices, or devices) are judged apart. Rows newer than all before of their unit are judged from the
 state as it is: nothing waits. A row that comes late, or turns out to be a copy, sets its unit back to `base`, and all
 rows since then are judged again; what comes out differently is told, the rest is not (`ingest.events.difference`).
-Rows later than the lateness take no part. `base` follows at a distance of one to two times the lateness.
+Rows later than the lateness take no part. `base` follows at a distance of one to two times the lateness and slack.
 """
 
 from __future__ import annotations
@@ -48,13 +48,17 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a timeline is: `bit` in `member`, the time that orders it, unit of each device, lateness of each unit."""
+    """What a timeline is: `bit` in `member`, the time that orders it, unit of each device, lateness of each unit.
+
+    `slack_ns`: a row in time may still change what rows before it are taken for, at most this much older ones.
+    """
 
     name: str
     bit: int
     by: Literal["observed_ns", "received_ns"]
     unit_of_device: Int32s
     lateness_ns: Int64s
+    slack_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,7 @@ class Timeline:
         units = len(order.lateness_ns)
         self._newest_ns, self._mid_ns, self._base_ns = (np.full(units, NEVER_NS) for _ in range(3))
         self._before_ns = self._newest_ns.copy()
+        self._reach_ns = order.lateness_ns + order.slack_ns
 
     def admit(self, rows: Batch, *, clock_ns: int) -> Bools:
         """Return which rows (N,), in order of arrival, come in time to be judged, and note how new they are."""
@@ -138,6 +143,8 @@ class Timeline:
 
     def judge(self, plan: Plan, *, added: Facts, span: Span) -> Verdict:
         """Judge as planned, once the news are noted on the shelves."""
+        if not len(plan.touched):
+            return Verdict(before=empty_batch(), after=empty_batch(), marks=())
         again = plan.again
         self._rewind(again)
         before = self._judge.judge(plan.held_before, View(units=plan.touched, due_ns=span.told_ns))
@@ -158,7 +165,7 @@ class Timeline:
 
     def _follow(self, units: Int64s) -> None:
         """Let `base` move on where `mid` is older than anything that may still come."""
-        oldest_ns = np.maximum(self._newest_ns[units], NEVER_NS // 2) - self.order.lateness_ns[units]
+        oldest_ns = np.maximum(self._newest_ns[units], NEVER_NS // 2) - self._reach_ns[units]
         ready = units[(self._mid_ns[units] < oldest_ns) & (self._mid_ns[units] < self._newest_ns[units])]
         if len(ready):
             for table in self._judge.tables():
@@ -168,12 +175,11 @@ class Timeline:
 
     def _catch_up(self, units: Int64s) -> None:
         """Move `base` on where units were judged again so often that it could not follow."""
-        lateness_ns = self.order.lateness_ns[units]
         behind_ns = np.maximum(self._newest_ns[units] // 2 - self._base_ns[units] // 2, 0)
-        for unit in units[behind_ns > _FAR_BEHIND * lateness_ns // 2].tolist():
+        for unit in units[behind_ns > _FAR_BEHIND * self._reach_ns[units] // 2].tolist():
             one = np.array([unit])
             rows = self._held(one)
-            cut_ns = int(self._newest_ns[unit] - self.order.lateness_ns[unit]) - 1
+            cut_ns = int(self._newest_ns[unit] - self._reach_ns[unit]) - 1
             is_old = self._time(rows) <= cut_ns
             nobody = View(units=np.empty(0, np.int64), due_ns=NEVER_NS)
             self._rewind(one)
@@ -205,7 +211,7 @@ class Timeline:
         is_wanted = is_mine[self.order.unit_of_device[self._layout.device_of]]
         since_ns = max(int(self._base_ns[units].min()), NEVER_NS // 2) - _AHEAD_NS
         places = self._recent.find(is_wanted, arrived_since_ns=since_ns)
-        places = places[self._recent.is_kept(places)]
+        places = places[(self._recent.standing(places) & self.order.bit) != 0]
         facts = self._recent.facts(places)
         return self._sorted(self._relevant(facts))
 

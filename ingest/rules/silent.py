@@ -50,7 +50,8 @@ class Silent:
         self._away = Spans()
         for watched in scope.watched.values():
             for quantity in self._expected(watched):
-                self._is_expected.values[self._add(watched, quantity=quantity)] = True
+                place = self._add(watched, quantity=quantity)
+                self._is_expected.values[place] = True
 
     def _expected(self, watched: Watched) -> Sequence[str]:
         if not self._params.channel:
