@@ -109,12 +109,16 @@ def demo(
     ] = "auto",
 ) -> None:
     """Start everything with embedded defaults and replay recorded data of all three domains."""
-    from satomori.demo import run_demo
-    from satomori.demo_check import run_demo_check
     from satomori.town import DemoOptions
 
     options = DemoOptions(data_dir=data, speed=speed or (5400.0 if check else 600.0), broker=broker)
-    raise typer.Exit(run_demo_check(options) if check else run_demo(options))
+    if check:
+        from satomori.demo_check import run_demo_check
+
+        raise typer.Exit(run_demo_check(options))
+    from satomori.demo import run_demo
+
+    raise typer.Exit(run_demo(options))
 
 
 @app.command()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from threading import Event
 
-import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -98,7 +100,7 @@ def wait_until_ready(town: DemoTown, supervisor: Supervisor, stop: Event, *, tel
         while awaited and time.monotonic() < deadline_s and not stop.is_set():
             supervisor.look()
             there = {row.device_id for row in reader.latest()}
-            there |= {"page"} if "page" in awaited and _page_answers(town) else set()
+            there |= {"page"} if "page" in awaited and http_status(town.page) == HTTPStatus.OK else set()
             there |= {"simulator"} if town.ledger.exists() else set()  # made once all serial lines have a reader
             for part in sorted(there & awaited.keys()):
                 tell(f"  ✓ {awaited.pop(part)}")
@@ -108,11 +110,15 @@ def wait_until_ready(town: DemoTown, supervisor: Supervisor, stop: Event, *, tel
     return not awaited
 
 
-def _page_answers(town: DemoTown) -> bool:
+def http_status(address: str) -> int:
+    """Return the HTTP status with which `address` answers, 0 when nothing does."""
     try:
-        return httpx.get(town.page, timeout=2.0).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+        with urllib.request.urlopen(address, timeout=5.0) as answer:  # noqa: S310 - our own page on loopback
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
 
 
 def _introduce(town: DemoTown, tell: Tell) -> None:

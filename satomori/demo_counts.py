@@ -7,14 +7,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-
-import httpx
 
 from alerts.store_read import ALERTS_FILE, AlertsReader
 from firmware_sim.rows import iso_time
 from ingest.journal_read import JournalReader
+from satomori.demo import http_status
 from satomori.mailbox import read_mails
 from satomori.town import DemoTown
 
@@ -142,8 +142,5 @@ def _alerts(town: DemoTown) -> Iterator[Count]:
 
 def _answers(town: DemoTown) -> Iterator[Count]:
     for name, path in (("page", ""), ("api", "api/v1/latest")):
-        try:
-            status = httpx.get(f"{town.page}{path}", timeout=5.0).status_code
-        except httpx.HTTPError:
-            status = 0
-        yield Count(name=name, value=status, is_right=status == httpx.codes.OK)
+        status = http_status(f"{town.page}{path}")
+        yield Count(name=name, value=status, is_right=status == HTTPStatus.OK)

@@ -102,7 +102,7 @@ def prepare_town(options: DemoOptions) -> DemoTown:
     )
     site_path = data_dir / "site.toml"
     site_path.write_text(text, encoding="utf-8")
-    site = read_site(site_path)
+    site = read_site(site_path, "none")
     clock = Clock(town_start_ns=SCENES_START_NS - _PRELUDE_NS, speed=options.speed, gate=str(data_dir / "clock-runs"))
     town = TownOptions(
         site_path=site_path, data_dir=data_dir, api_port=api_port, clock_text=clock.as_text(), broker=options.broker,
@@ -126,4 +126,4 @@ def prepare_town(options: DemoOptions) -> DemoTown:
 def _mailbox(folder: Path, *, smtp_port: int, http_port: int) -> Service:
     argv = (sys.executable, "-m", "satomori", "mailbox", "--data", str(folder))
     ports = ("--smtp-port", str(smtp_port), "--http-port", str(http_port))
-    return Service(name="mailbox", argv=(*argv, *ports), listens_on=smtp_port)
+    return Service(name="mailbox", argv=(*argv, *ports))
