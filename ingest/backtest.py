@@ -127,13 +127,13 @@ def write_observations(path: Path, result: BacktestResult) -> None:
 
 def event_as_json(event: Event, site: Site) -> dict[str, Any]:
     """Return an event as a JSON object: times as ISO 8601, numbers that were not compared as null."""
-    device = site.devices_by_id().get(event.device_id)
+    places = {home.id: home.station for home in site.home} | {device.id: device.station for device in site.device}
     return {
         "event_id": event.event_id,
         "rule_id": event.rule_id,
         "subject": event.subject,
         "device_id": event.device_id,
-        "station_id": device.station if device is not None else "",
+        "station_id": places.get(event.device_id or event.subject, ""),
         "quantity": event.quantity,
         "state": event.state.value,
         "severity": event.severity.key,
