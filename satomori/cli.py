@@ -99,7 +99,7 @@ def demo(
         bool, typer.Option("--check", help="Headless and accelerated; exit 0 only if all counts are right.")
     ] = False,
     speed: Annotated[
-        float, typer.Option(help="Recorded seconds per real second (0 = 600, or 5400 with --check).", min=0.0)
+        float, typer.Option(help="Recorded seconds per real second (0 = 600, or 6000 with --check).", min=0.0)
     ] = 0.0,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder to keep the demo's files (default: a new temporary one).")
@@ -111,7 +111,7 @@ def demo(
     """Start everything with embedded defaults and replay recorded data of all three domains."""
     from satomori.town import DemoOptions
 
-    options = DemoOptions(data_dir=data, speed=speed or (5400.0 if check else 600.0), broker=broker)
+    options = DemoOptions(data_dir=data, speed=speed or (6000.0 if check else 600.0), broker=broker)
     if check:
         from satomori.demo_check import run_demo_check
 

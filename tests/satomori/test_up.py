@@ -15,24 +15,11 @@ import httpx
 import pytest
 
 from satomori.supervise import wait_for_port
-from tests.satomori.towns import SITE_TOML, is_alive
+from tests.satomori.towns import SITE_TOML, children_of, is_alive
 from tests.support import free_port, wait_until
 
 UP = (sys.executable, "-m", "satomori", "up")
 NAMES = {"broker", "ingest", "alerts", "api", "gw-01", "gw-02"}
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes whose parent is `pid`."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            stat = (folder / "stat").read_text(encoding="ascii", errors="replace") if folder.name.isdigit() else ""
-        except OSError:
-            continue
-        if stat and int(stat.rpartition(")")[2].split()[1]) == pid:
-            found.append(int(folder.name))
-    return found
 
 
 class Up:
