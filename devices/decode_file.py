@@ -48,17 +48,22 @@ def decode_payload(spec: DeviceSpec, *, port: int | None, payload: bytes) -> dic
 
 
 def decode_stream(spec: DeviceSpec, capture: bytes) -> Iterator[dict[str, Any]]:
-    """Yield one object for each frame of a serial capture, bad frames as `{"error", "bytes"}`.
+    """Yield one object for each frame of a serial capture, bad frames as `{"error", "bytes"}` (their front only).
 
     What is left without a frame end counts as a bad frame. Raises PermanentError for a model without a serial line.
     """
     if spec.serial is None:
         raise PermanentError(f"device model {spec.model!r} does not speak on a serial line; give HEX payloads")
+    most = spec.serial.max_frame_bytes
     frames, rest = spec.serial.split(capture)
     for payload in frames:
-        yield decode_payload(spec, port=None, payload=payload)
+        if len(payload) > most:
+            message = f"{len(payload)} bytes without a frame end, at most {most} are a frame"
+            yield {"error": message, "bytes": payload[:most].hex()}
+        else:
+            yield decode_payload(spec, port=None, payload=payload)
     if rest:
-        yield {"error": "the capture ends inside a frame", "bytes": rest.hex()}
+        yield {"error": "the capture ends inside a frame", "bytes": rest[:most].hex()}
 
 
 def _iso(observed_ns: int | None) -> str | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from datetime import UTC, datetime
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({})))
+# what every record carries by itself; the rest came by `extra`
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class _JsonLines(logging.Formatter):
@@ -22,10 +24,15 @@ class _JsonLines(logging.Formatter):
             "service": self._service,
             "event": record.getMessage(),
         }
-        line.update({k: v for k, v in vars(record).items() if k not in _STANDARD and k not in line})
+        line.update({k: _shown(v) for k, v in vars(record).items() if k not in _STANDARD and k not in line})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def _shown(value: object) -> object:
+    is_number = not isinstance(value, float) or math.isfinite(value)
+    return value if is_number else str(value)  # JSON has no NaN
 
 
 def setup_logging(*, service: str, level: str = "INFO") -> None:

@@ -110,11 +110,16 @@ def encode_quarantine(row: QuarantineRow) -> bytes:
     record = {
         "n": name,
         "vd": base64.urlsafe_b64encode(row.raw[:RAW_BYTES]).decode("ascii").rstrip("="),
-        "reason": row.reason,
-        "detail": row.detail,
+        "reason": _utf8(row.reason),
+        "detail": _utf8(row.detail),
         "t": _seconds(row.received_ns, name=name),
     }
     return _ENCODER.encode([record])
+
+
+def _utf8(text: str) -> str:
+    """Return the text without lone surrogates, which bad input may have smuggled in and JSON cannot carry."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def encode_rows(rows: Sequence[tuple[int, bytes]], *, epoch: str, floor: int, resent: bool) -> bytes:

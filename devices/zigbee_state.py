@@ -9,74 +9,50 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from devices.json_object import read_object
 from devices.model import Decoded, Frame, PermanentError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LINK_QUALITY_MOST = 255
 _MOST_BYTES = 16_384
 _MILLISECOND_NS = 1_000_000
+_MOST_MS = 2**62 // _MILLISECOND_NS
+_MOST = 1e9
+_NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateField:
-    """One field of the JSON state. Numbers become `value * factor`; `is_bool` fields are true or false.
+    """One field of the JSON state. Numbers become value / `divisor`; `is_bool` fields are true or false.
 
     `is_inverted` turns a truth around (`contact` true = closed, our `contact_open` true = open).
     """
 
     name: str
     quantity: str
-    factor: float = 1.0
+    divisor: float = 1.0
     is_bool: bool = False
     is_inverted: bool = False
 
 
 COMMON_FIELDS = (
     StateField(name="battery", quantity="battery_level"),
-    StateField(name="voltage", quantity="battery_voltage", factor=0.001),
-    StateField(name="linkquality", quantity="link_quality", factor=1 / _LINK_QUALITY_MOST),
+    StateField(name="voltage", quantity="battery_voltage", divisor=1000.0),
+    StateField(name="linkquality", quantity="link_quality", divisor=255.0),
 )
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number")
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
-
-
-def read_state(payload: bytes) -> Mapping[str, Any]:
-    """Return the JSON object in `payload`.
-
-    Raises PermanentError for anything else: another encoding than UTF-8, NaN, repeated keys, too deep or too long.
-    """
-    if len(payload) > _MOST_BYTES:
-        raise PermanentError(f"state of {len(payload)} bytes is longer than {_MOST_BYTES}")
-    try:
-        state = json.loads(payload.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_no_repeats)
-    except (ValueError, RecursionError) as error:
-        raise PermanentError(f"state is no JSON object: {str(error)[:80]}") from None
-    if not isinstance(state, dict):
-        raise PermanentError("state is no JSON object")
-    return state
 
 
 def decode_state(frame: Frame, fields: tuple[StateField, ...]) -> Decoded:
     """Return the quantities of those `fields` that the state carries, with the time of `last_seen`.
 
-    A field that is null is absent. Raises PermanentError naming a field of the wrong type, and for a state that
-    carries none of the fields.
+    A field that is null is absent. Raises PermanentError naming a field of the wrong type, for a state that carries
+    none of the fields, and for what is no JSON object.
     """
-    state = read_state(frame.payload)
+    state = read_object(frame.payload, most_bytes=_MOST_BYTES)
     values = {f.quantity: _value(f, state[f.name]) for f in fields if state.get(f.name) is not None}
     if not values:
         raise PermanentError("state carries none of: " + ", ".join(f.name for f in fields))
@@ -88,26 +64,23 @@ def _value(field: StateField, value: Any) -> float:
         if not isinstance(value, bool):
             raise PermanentError(f"{field.name} {value!r} is neither true nor false")
         return float(value is not field.is_inverted)
-    try:
-        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)  # old captures; other forms that Python takes for a number ("１２", "1_0") are none here
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MOST:
         raise PermanentError(f"{field.name} {str(value)[:40]!r} is no number")
-    return number * field.factor
+    return value / field.divisor
 
 
 def _instant_ns(last_seen: Any) -> int | None:
-    if last_seen is None:
-        return None
+    """Return the time, None for what is no time: the bridge's habits must not cost the device's readings."""
+    if isinstance(last_seen, int) and not isinstance(last_seen, bool) and 0 < last_seen < _MOST_MS:
+        return last_seen * _MILLISECOND_NS
     try:
-        if isinstance(last_seen, int) and not isinstance(last_seen, bool):
-            return last_seen * _MILLISECOND_NS
-        instant = datetime.fromisoformat(last_seen)
-    except (ValueError, TypeError):
-        raise PermanentError(f"last_seen {str(last_seen)[:40]!r} is no time") from None
-    if instant.tzinfo is None:
-        raise PermanentError(f"last_seen {last_seen!r} has no offset")
+        instant = datetime.fromisoformat(last_seen) if isinstance(last_seen, str) else None
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None or not instant > _EPOCH:
+        return None
     return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
@@ -121,7 +94,7 @@ def encode_state(decoded: Decoded, fields: tuple[StateField, ...]) -> Frame:
         if field.is_bool:
             state[field.name] = bool(value) is not field.is_inverted
         else:
-            state[field.name] = round(value / field.factor, 3)
+            state[field.name] = round(value * field.divisor, 3)
     if decoded.observed_ns is not None:
         instant = _EPOCH + timedelta(microseconds=decoded.observed_ns // 1000)
         state["last_seen"] = instant.isoformat().replace("+00:00", "Z")

@@ -15,20 +15,24 @@ from __future__ import annotations
 import math
 import struct
 
+from devices.lorawan import application_payload, frame_of, has_number, steps
 from devices.model import Decoded, DeviceSpec, Frame, PermanentError
 
 _VERSION = 2
 _HAS_DISTANCE = 1
 _HAS_BATTERY = 2
 _HEADER_BYTES = 5
+_DEVICE_ID = 1
+_WORD = (0, 65_535)
+_SAMPLES = (1, 65_535)
 
 
 def decode(frame: Frame) -> Decoded:
     """Return `distance` (m, NaN without a valid sample), `valid_samples` and `battery_voltage` (V).
 
-    Raises PermanentError when version, flags or length are not what the format says.
+    Raises PermanentError when port, version, flags or length are not what the format says.
     """
-    payload = frame.payload
+    payload = application_payload(frame)
     if len(payload) < _HEADER_BYTES:
         raise PermanentError(f"payload has {len(payload)} bytes, at least {_HEADER_BYTES} are needed")
     version, _device, flags = struct.unpack(">BHH", payload[:_HEADER_BYTES])
@@ -50,19 +54,22 @@ def decode(frame: Frame) -> Decoded:
 
 
 def encode(decoded: Decoded) -> Frame:
-    """Return the payload for those of the three quantities that are given."""
+    """Return the payload for those of the three quantities that are given; `valid_samples` goes with `distance`."""
     values = decoded.values
     flags, blocks = 0, b""
     if "distance" in values:
         flags |= _HAS_DISTANCE
-        is_bad = math.isnan(values["distance"])
-        samples = 0 if is_bad else max(1, int(values.get("valid_samples", 1)))
-        blocks += struct.pack(">HH", 0 if is_bad else round(values["distance"] * 1000), samples)
-    if "battery_voltage" in values:
+        if math.isnan(values["distance"]):
+            blocks += struct.pack(">HH", 0, 0)
+        else:
+            samples = (
+                steps(decoded, "valid_samples", per_unit=1, limits=(1, 65_535)) if "valid_samples" in values else 1
+            )
+            blocks += struct.pack(">HH", steps(decoded, "distance", per_unit=1000, limits=_WORD), samples)
+    if has_number(values, "battery_voltage"):
         flags |= _HAS_BATTERY
-        blocks += struct.pack(">H", round(values["battery_voltage"] * 1000))
-    payload = struct.pack(">BHH", _VERSION, 1, flags) + blocks
-    return Frame(gateway_id="", transport="lorawan", address="", payload=payload, received_ns=0, port=1)
+        blocks += struct.pack(">H", steps(decoded, "battery_voltage", per_unit=1000, limits=_WORD))
+    return frame_of(struct.pack(">BHH", _VERSION, _DEVICE_ID, flags) + blocks, port=1)
 
 
 DEVICE = DeviceSpec(

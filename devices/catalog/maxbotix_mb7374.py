@@ -45,7 +45,9 @@ def decode(frame: Frame) -> Decoded:
 
 
 def encode(decoded: Decoded) -> Frame:
-    """Return the frame a sensor sends for `distance`; NaN becomes 5000 (no target)."""
+    """Return the frame a sensor sends for `distance`; NaN becomes 5000 (no target). Raises PermanentError without."""
+    if "distance" not in decoded.values:
+        raise PermanentError("a MaxBotix gauge says nothing but distance, and there is none")
     distance_m = decoded.values["distance"]
     distance_mm = _MAX_MM if math.isnan(distance_m) else max(_MIN_MM, min(_MAX_MM, round(distance_m * 1000)))
     payload = b"R%04d\r" % distance_mm

@@ -1,7 +1,13 @@
 """A device whose own firmware publishes on seam 2: SenML (RFC 8428) on `readings/v1/<device_id>`.
 
-Source: https://www.rfc-editor.org/rfc/rfc8428. Such messages never pass a gateway's decoder; the byte table is the
-SenML record itself (see `devices.senml`). This entry exists so that a site can name the device and its interval.
+Source: https://www.rfc-editor.org/rfc/rfc8428. Such messages never pass a gateway's decoder (see `devices.senml`); this
+entry exists so that a site can name the device and its interval.
+
+    field   content
+    bn + n  <device_id>/<quantity>
+    bt + t  observed time, s since 1970 (below 2^28: relative to now)
+    u, v    unit and value; vb for states
+    seq     frame counter, if the device has one
 """
 
 from __future__ import annotations

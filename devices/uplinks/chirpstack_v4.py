@@ -14,11 +14,12 @@ import math
 import uuid
 from typing import Any
 
+from devices.json_object import read_object
+from devices.lorawan import MOST_PORT
 from devices.model import Envelope, Frame, PermanentError, UplinkMessage, UplinkSpec
 
 _MOST_BYTES = 65_536
 _FRAME_COUNTER_MOST = 2**32 - 1
-_PORT_MOST = 223
 
 
 def unwrap(message: UplinkMessage) -> tuple[Envelope, ...]:
@@ -29,7 +30,7 @@ def unwrap(message: UplinkMessage) -> tuple[Envelope, ...]:
     """
     if not message.topic.endswith("/event/up"):
         return ()
-    event = _read(message.payload)
+    event = read_object(message.payload, most_bytes=_MOST_BYTES)
     data = event.get("data")
     if not data:
         return ()
@@ -40,24 +41,12 @@ def unwrap(message: UplinkMessage) -> tuple[Envelope, ...]:
         address=_dev_eui(info.get("devEui") if isinstance(info, dict) else None),
         payload=_base64(data),
         received_ns=message.received_ns,
-        port=_integer(event.get("fPort"), name="fPort", most=_PORT_MOST),
+        port=_integer(event.get("fPort"), name="fPort", most=MOST_PORT),
     )
     if not frame.port:
         raise PermanentError("fPort is 0 or absent: the payload is not an application's")
     seq = _integer(event.get("fCnt"), name="fCnt", most=_FRAME_COUNTER_MOST)
     return (Envelope(frame=frame, seq=seq, values=_radio(event.get("rxInfo")), is_retained=message.is_retained),)
-
-
-def _read(payload: bytes) -> dict[str, Any]:
-    if len(payload) > _MOST_BYTES:
-        raise PermanentError(f"event of {len(payload)} bytes is longer than {_MOST_BYTES}")
-    try:
-        event = json.loads(payload.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise PermanentError(f"event is no JSON object: {str(error)[:80]}") from None
-    if not isinstance(event, dict):
-        raise PermanentError("event is no JSON object")
-    return event
 
 
 def _dev_eui(text: Any) -> str:

@@ -6,10 +6,12 @@ commands (`/set`, `/get`) and availability carry no device state and give no env
 
 from __future__ import annotations
 
+import re
+
 from devices.model import Envelope, Frame, PermanentError, UplinkMessage, UplinkSpec
 
 _BASE = "zigbee2mqtt/"
-_NOT_STATE = ("/set", "/get", "/availability")
+_NOT_STATE = re.compile(r"bridge/.*|.*/(?:set|get|availability)(?:/.*)?", re.DOTALL)
 
 
 def unwrap(message: UplinkMessage) -> tuple[Envelope, ...]:
@@ -20,7 +22,7 @@ def unwrap(message: UplinkMessage) -> tuple[Envelope, ...]:
     if not message.topic.startswith(_BASE):
         raise PermanentError(f"topic {message.topic[:80]!r} is not below {_BASE}")
     name = message.topic.removeprefix(_BASE)
-    if not name or name.startswith("bridge/") or name.endswith(_NOT_STATE) or not message.payload:
+    if not name or not message.payload or _NOT_STATE.fullmatch(name):
         return ()
     frame = Frame(
         gateway_id=message.gateway_id, transport="mqtt", address=name, payload=message.payload,
