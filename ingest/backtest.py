@@ -10,7 +10,7 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,14 +59,18 @@ class BacktestResult:
 def run_backtest(site: Site, inputs: Sequence[Path], *, until_ns: int | None = None) -> BacktestResult:
     """Run `inputs` through the core.
 
+    A gateway is judged only when its own heartbeats stand in the input: long-form recordings usually hold devices only,
+    and a gateway that was not recorded has not been silent.
     Raises PermanentError for a site whose rules are wrong and for files that are no long-form CSV.
     """
-    pipeline = Pipeline(site, is_replay=True)
     known = frozenset([*site.devices_by_id(), *(gateway.id for gateway in site.gateway)])
-    recorded = read_recorded(inputs, known=known, series=pipeline.series)
-    last_ns = int(recorded.rows.received_ns[-1]) if len(recorded.rows) else 0
+    met = SeriesIndex()
+    recorded = read_recorded(inputs, known=known, series=met)
+    pipeline = Pipeline(_as_recorded(site, met), is_replay=True)
+    rows = _renumbered(recorded.rows, met, pipeline.series)
+    last_ns = int(rows.received_ns[-1]) if len(rows) else 0
     end_ns = last_ns if until_ns is None else max(last_ns, until_ns)
-    outcomes = list(_outcomes(pipeline, recorded.rows, end_ns=end_ns)) if len(recorded.rows) else []
+    outcomes = list(_outcomes(pipeline, rows, end_ns=end_ns)) if len(rows) else []
     told = [event for outcome in outcomes for event in outcome.events]
     refused = [row for outcome in outcomes for row in (*outcome.quarantine, *outcome.conflicts)]
     return BacktestResult(
@@ -76,6 +80,17 @@ def run_backtest(site: Site, inputs: Sequence[Path], *, until_ns: int | None = N
         quarantine=(*recorded.quarantine, *sorted(refused, key=lambda row: (row.device_id, row.detail))),
         until_ns=end_ns,
     )
+
+
+def _as_recorded(site: Site, met: SeriesIndex) -> Site:
+    heard = {met.key(number)[0] for number in range(len(met))}
+    return site.model_copy(update={"gateway": tuple(gateway for gateway in site.gateway if gateway.id in heard)})
+
+
+def _renumbered(rows: Batch, met: SeriesIndex, series: SeriesIndex) -> Batch:
+    """Return `rows` with the numbers of `series` in the place of those of `met`."""
+    numbers = np.array([series.id_of(*met.key(number)) for number in range(len(met))], np.int32)
+    return replace(rows, series=numbers[rows.series]) if len(rows) else rows
 
 
 def _outcomes(pipeline: Pipeline, rows: Batch, *, end_ns: int) -> Iterator[Outcome]:
