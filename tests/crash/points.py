@@ -59,7 +59,7 @@ class Points:
         setattr(owner, method, watched)
 
     def surround(self, owner: type, method: str, name: str) -> None:
-        """Make points of the moments before and after a method."""
+        """Make points of the moments before and after a method that writes nothing itself."""
         original: Callable[..., Any] = getattr(owner, method)
 
         def surrounded(*args: Any, **kwargs: Any) -> Any:
@@ -73,12 +73,10 @@ class Points:
 
 
 def watch_commits(points: Points) -> None:
-    """Make points of every transaction's beginning and of the moments just before and after its commit."""
+    """Make points of the moments just before and after the commit of every transaction."""
 
     class WatchedConnection(sqlite3.Connection):
         def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-            if sql == "BEGIN IMMEDIATE":
-                points.reach("before begin")
             if sql != "COMMIT":
                 return super().execute(sql, parameters)
             points.reach("before commit")

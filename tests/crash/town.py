@@ -78,7 +78,7 @@ name = "玄関"
 model = "aqara_mccgq11lm"
 station = "home"
 address = "door"
-expected_interval_s = 300
+expected_interval_s = 60
 [[device]]
 id = "gauge-9"
 name = "川"
@@ -104,7 +104,7 @@ device = ["trap-01"]
 id = "quiet"
 kind = "silent"
 device = ["door-01"]
-params = {{ intervals = 1.5, grace_s = 60 }}
+params = {{ intervals = 1.5, grace_s = 10 }}
 """
 
 
