@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 
 from tests.support import free_port
 
-Behaviour = Literal["ok", "451", "554", "close", "hang", "rcpt-550", "rcpt-451"]
+Behaviour = Literal["ok", "451", "554", "close", "hang", "rcpt-550", "rcpt-552", "rcpt-451"]
 Choose = Callable[[str], Behaviour]
 
 
@@ -52,6 +52,8 @@ class _Handler:
         match self._choose(f"rcpt {address}"):
             case "rcpt-550":
                 return f"550 5.1.1 <{address}>: no such user here"
+            case "rcpt-552":
+                return f"552 5.2.2 <{address}>: mailbox full"
             case "rcpt-451":
                 return f"451 4.7.1 <{address}>: greylisted"
         envelope.rcpt_tos.append(address)
@@ -115,7 +117,7 @@ class Hooks:
 def webhook_server() -> Iterator[tuple[str, Hooks]]:
     """Run the server on a free loopback port; give its URL and what it was sent.
 
-    The path `/hang` answers only when `released` is set.
+    The path `/hang` answers only when `released` is set, `/flood` answers until then.
     """
     hooks = Hooks()
     server = _Server(("127.0.0.1", 0), _handler(hooks))
@@ -153,6 +155,9 @@ def _handler(hooks: Hooks) -> type[BaseHTTPRequestHandler]:
                 hooks.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             if self.path == "/hang":
                 hooks.released.wait()
+            if self.path == "/flood":
+                self._flood()
+                return
             status, headers = hooks.next_answer(self.path)
             self.send_response(status)
             for name, value in headers.items():
@@ -160,6 +165,13 @@ def _handler(hooks: Hooks) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(hooks.body)))
             self.end_headers()
             self.wfile.write(hooks.body)
+
+        def _flood(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(10**12))
+            self.end_headers()
+            while not hooks.released.is_set():
+                self.wfile.write(b"x" * 65_536)
 
         do_GET = do_POST  # noqa: N815 - name is http.server's
 

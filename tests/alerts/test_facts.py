@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.facts import SiteIndex, TextKind, long_time, number_text, short_time, text_kind
+from alerts.facts import Occasion, SiteIndex, TextKind, fields, long_time, number_text, short_time, text_kind
 from alerts.model import Alert
 from devices.site import Language
 from tests.alerts.town import NAMES, T0_NS, alert, site
@@ -81,6 +81,12 @@ def test_places(subject: str, device_id: str, place: tuple[str, str, str, str]) 
 )
 def test_text_kinds(of: Alert, rule_kind: str, kind: TextKind) -> None:
     assert text_kind(of, rule_kind) == kind
+
+
+@pytest.mark.parametrize("kind", ["watch_check", "watch_device", "plain"])
+def test_a_neutral_text_is_given_nothing_it_could_tell(kind: TextKind) -> None:
+    occasion = Occasion(alert=alert(), observed_ns=T0_NS, value=1.0, limit=1.0)
+    assert set(fields(occasion, INDEX, kind, "ja")) == {"case_no", "town", "office_phone"}
 
 
 def test_the_year_is_the_towns() -> None:

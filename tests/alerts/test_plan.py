@@ -11,7 +11,7 @@ import pytest
 
 from alerts.model import Alert, AlertState, Telling, Waiting
 from alerts.plan import MemoryBook, PlannedDelivery, alert_as_json, delivery_as_json, plan_alerts
-from devices.model import Event
+from devices.model import Event, Severity
 from devices.site import Site
 from tests.alerts.town import CONTACTS, ROUTES, T0_NS, event, planner, silent_event, site, trap_event, watch_event
 
@@ -47,9 +47,11 @@ def test_case_numbers_run_by_year_of_the_town() -> None:
 
 
 def test_nobody_hears_of_an_end_who_did_not_hear_of_the_beginning() -> None:
+    """The alert has become critical since, but those who hear of critical ones only were never told that it began."""
     town = site(route=[{**ROUTES[0], "severity_min": "critical"}])
-    _, planned = plan(event(), event(state="cleared", at_s=60), town=town)
-    assert told(planned) == []
+    worse = event("e2", at_s=30, severity=Severity.CRITICAL)
+    alerts, planned = plan(event(), worse, event("e2", "cleared", at_s=60), town=town)
+    assert (alerts[0].severity, told(planned)) == (Severity.CRITICAL, [])
 
 
 def test_attached_episodes_are_not_told() -> None:

@@ -50,6 +50,7 @@ def test_a_mail_arrives_as_it_was_written() -> None:
         ("close", "data", TransientError),
         ("hang", "data", TransientError),
         ("rcpt-550", "rcpt", PermanentError),
+        ("rcpt-552", "rcpt", TransientError),
         ("rcpt-451", "rcpt", TransientError),
     ],
 )

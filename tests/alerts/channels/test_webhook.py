@@ -111,10 +111,10 @@ def test_connections_are_kept_alive(server: tuple[str, Hooks], sender: WebhookSe
     assert hooks.connections == 1
 
 
-def test_a_long_answer_is_not_read(server: tuple[str, Hooks], sender: WebhookSender) -> None:
-    url, hooks = server
-    hooks.body = b"x" * 50_000_000
-    assert sender.send(outgoing(url + "/")) == "200"
+@pytest.mark.timeout(20)
+def test_an_endless_answer_is_not_read_to_its_end(server: tuple[str, Hooks], sender: WebhookSender) -> None:
+    url, _hooks = server
+    assert sender.send(outgoing(url + "/flood")) == "200"
 
 
 def test_threads_share_one_sender(server: tuple[str, Hooks], sender: WebhookSender) -> None:
