@@ -67,8 +67,9 @@ def parse_site(text: str, *, checks: Sequence[SiteCheck] = ()) -> Site:
     except ValidationError as error:
         slips = [_slip(dict(detail)) for detail in error.errors(include_url=False)]
         site = cast(Site, construct(Site, table))
-    spoilt = tuple(slip.path for slip in slips)
     for look in (check_references, *checks):
+        # what is known to be wrong is not told again by the next one who looks
+        spoilt = tuple(slip.path for slip in slips)
         found = [_Slip(path=key_path(p.key), problem=p) for p in look(site)]
         slips += [slip for slip in found if not any(slip.path[: len(path)] == path for path in spoilt)]
     if slips:
