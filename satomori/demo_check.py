@@ -30,6 +30,7 @@ def run_demo_check(options: DemoOptions) -> int:
         is_ready = wait_until_ready(town, supervisor, stop, tell=_tell)
         if is_ready:
             town.clock.open_gate()
+            _tell(f"再生しています… / replaying 60 recorded hours at x{town.speed:g}…")
             _wait_for_the_end(town, (supervisor, simulator), stop, deadline_s=started_s + _BUDGET_S)
         has_ended = simulator.exit_codes().get("simulator") == 0
         results = [
@@ -54,6 +55,7 @@ def _wait_for_the_end(
         return not simulator.is_running()
 
     _wait(is_over, stop, deadline_s=deadline_s - 2.0)
+    _tell("数えています… / counting…")
     settled_s = min(deadline_s, time.monotonic() + _SETTLE_S)
     _wait(lambda: all(count.is_right for count in counts(town)), stop, deadline_s=settled_s)
 
