@@ -133,18 +133,15 @@ def up(
     ] = True,
 ) -> None:
     """Run all services of a town on this box as supervised child processes, until SIGTERM or Ctrl-C."""
-    from satomori.services import TownOptions, town_services
-    from satomori.supervise import Supervisor, stop_on_signals
+    from satomori.services import TownOptions
+    from satomori.supervise import stop_on_signals
+    from satomori.up import run_up
 
     options = TownOptions(
         site_path=site, data_dir=_data_dir(data), api_host=host, api_port=port, clock_text=clock,
         broker="auto" if broker else "none",
     )  # fmt: skip
-    supervisor = Supervisor(services=town_services(read_site(site), options))
-    stop = stop_on_signals()
-    supervisor.start(stop)
-    typer.echo(f"里守りが動いています / Satomori is running: http://{host}:{port}/")
-    supervisor.run(stop)
+    run_up(read_site(site), options, stop_on_signals())
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,19 +19,17 @@ from satomori.supervise import wait_for_port
 from tests.satomori.towns import SITE_TOML, children_of, is_alive
 from tests.support import free_port, wait_until
 
-UP = (sys.executable, "-m", "satomori", "up")
 NAMES = {"broker", "ingest", "alerts", "api", "gw-01", "gw-02"}
 
 
 class Up:
     """`satomori up` as a process; `say` is what it printed."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.port, self.broker_port = free_port(), free_port()
+    def __init__(self, folder: Path, *options: str, port: int = 0, broker_port: int = 0) -> None:
+        self.port, self.broker_port = port or free_port(), broker_port or free_port()
         self.folder = folder
         site = folder / "site.toml"
         site.write_text(SITE_TOML.format(broker_port=self.broker_port), encoding="utf-8")
-        port = ("--port", str(self.port))
         self.log = (folder / "up.log").open("w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [
@@ -42,7 +41,8 @@ class Up:
                 str(site),
                 "--data",
                 str(folder / "data"),
-                *port,
+                "--port",
+                str(self.port),
                 *options,
             ],
             stdout=self.log,
@@ -67,8 +67,8 @@ class Up:
 
 
 @contextmanager
-def running(folder: Path, *options: str) -> Iterator[Up]:
-    up = Up(folder, *options)
+def running(folder: Path, *options: str, **ports: int) -> Iterator[Up]:
+    up = Up(folder, *options, **ports)
     try:
         yield up
     finally:
@@ -84,6 +84,7 @@ def running(folder: Path, *options: str) -> Iterator[Up]:
 def test_up_serves_and_sigterm_leaves_nothing(tmp_path: Path) -> None:
     with running(tmp_path) as up:
         wait_until(lambda: up.health() == "ok", 40.0, what=up.said())
+        wait_until(lambda: "is running" in up.said())
         assert f"里守りが動いています / Satomori is running: http://127.0.0.1:{up.port}/" in up.said()
         children = children_of(up.process.pid)
         assert len(children) == len(NAMES)
@@ -100,6 +101,22 @@ def test_a_killed_supervisor_takes_its_children_with_it(tmp_path: Path) -> None:
         children = children_of(up.process.pid)
         up.signal(signal.SIGKILL)
         wait_until(lambda: [pid for pid in children if is_alive(pid)] == [], 10.0)
+
+
+@pytest.mark.parametrize(
+    ("taken", "said"),
+    [("port", "port {} on 127.0.0.1 is taken; give the page another: --port N"), ("broker_port", "with --no-broker")],
+)
+def test_a_port_that_is_taken_is_said_before_anything_starts(tmp_path: Path, taken: str, said: str) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with running(tmp_path, **{taken: port}) as up:
+            assert up.process.wait(20.0) == 2
+            assert said.format(port) in up.said()
+            assert up.said().startswith("satomori: ")
+            assert up.said().count("\n") == 1
 
 
 @pytest.mark.services
