@@ -22,7 +22,7 @@ from ingest.runs import is_first, is_last, shifted
 from ingest.state import GrowingArray, StateTable
 
 _NOTHING, _ARMED, _SPRUNG = 0, 1, 2
-_STATE = np.dtype([("contact", np.int8), ("start_ns", np.int64)])
+_STATE = np.dtype([("contact", np.int8), ("start_ns", np.int64), ("known_ns", np.int64)])
 
 
 class ContactEventParams(Params):
@@ -38,7 +38,7 @@ class ContactEvent(Timeless):
         """Begin with no series."""
         self._scope = scope
         self._quantity: str = next(iter(scope.quantities), scope.params.quantity)
-        self._table = StateTable(scope.name, _STATE, start=(_NOTHING, 0))
+        self._table = StateTable(scope.name, _STATE, start=(_NOTHING, 0, 0))
         self._place = GrowingArray(np.int32, fill=-1)
         self._sprung_value = GrowingArray(np.float64)
         self._subjects: list[Subject] = []
@@ -70,11 +70,13 @@ class ContactEvent(Timeless):
         return marks
 
     def _open(self, units: Int64s) -> list[Mark]:
-        starts_ns = self._table.now["start_ns"]
+        state = self._table.now
         return [
-            self._mark(place, EventState.RAISED, at_ns=int(starts_ns[place]), known_ns=int(starts_ns[place]))
+            self._mark(
+                place, EventState.RAISED, at_ns=int(state["start_ns"][place]), known_ns=int(state["known_ns"][place])
+            )
             for place in self._table.of_units(units).tolist()
-            if starts_ns[place]
+            if state["start_ns"][place]
         ]
 
     def _fold(self, rows: Batch, place: Int32s) -> list[Mark]:
@@ -92,7 +94,7 @@ class ContactEvent(Timeless):
     def _edge(self, rows: Batch, *, row: int, place: int, is_sprung: bool) -> Mark | None:
         starts_ns, at_ns, known_ns = self._table.now["start_ns"], int(rows.observed_ns[row]), int(rows.received_ns[row])
         if is_sprung:
-            starts_ns[place] = at_ns
+            starts_ns[place], self._table.now["known_ns"][place] = at_ns, known_ns
             return self._mark(place, EventState.RAISED, at_ns=at_ns, known_ns=known_ns)
         if not starts_ns[place]:
             return None

@@ -28,7 +28,7 @@ Sides = np.ndarray[Any, np.dtype[np.int8]]
 _RAISED, _BETWEEN, _CLEARED = 1, 0, -1
 _STATE = np.dtype(
     [("side", np.int8), ("side_ns", np.int64), ("is_raised", np.bool_), ("start_ns", np.int64),
-     ("raised_ns", np.int64), ("raised_value", np.float64)]
+     ("raised_ns", np.int64), ("known_ns", np.int64), ("raised_value", np.float64)]
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ class Threshold(Timeless):
         self._params = params
         self._raise_at = params.raise_at
         self._clear_at = params.raise_at if params.clear_at is None else params.clear_at
-        self._table = StateTable(scope.name, _STATE, start=(0, 0, False, 0, 0, np.nan))
+        self._table = StateTable(scope.name, _STATE, start=(0, 0, False, 0, 0, 0, np.nan))
         self._place = GrowingArray(np.int32, fill=-1)
         self._subjects: list[Subject] = []
 
@@ -103,9 +103,13 @@ class Threshold(Timeless):
         places = self._table.of_units(units)
         places = places[state["is_raised"][places]] if len(places) else places
         steps = zip(
-            places.tolist(), state["raised_ns"][places].tolist(), state["raised_value"][places].tolist(), strict=True
+            places.tolist(),
+            state["raised_ns"][places].tolist(),
+            state["known_ns"][places].tolist(),
+            state["raised_value"][places].tolist(),
+            strict=True,
         )
-        return [self._mark(place, EventState.RAISED, _Step(at_ns, at_ns, value)) for place, at_ns, value in steps]
+        return [self._mark(place, EventState.RAISED, _Step(*step)) for place, *step in steps]
 
     def _fold(self, rows: Batch, place: Int32s) -> list[Mark]:
         state, first, last = self._table.now, is_first(place), is_last(place)
@@ -149,7 +153,7 @@ class Threshold(Timeless):
         state["is_raised"][place] = is_raised
         if is_raised:
             state["start_ns"][place], state["raised_ns"][place] = start_ns, step.at_ns
-            state["raised_value"][place] = step.value
+            state["known_ns"][place], state["raised_value"][place] = step.known_ns, step.value
         return self._mark(place, EventState.RAISED if is_raised else EventState.CLEARED, step)
 
     def _mark(self, place: int, kind: EventState, step: _Step) -> Mark:
