@@ -15,7 +15,7 @@ import pytest
 from devices.site import Site
 from devices.site_file import parse_site
 from ingest.backtest import event_as_json, run_backtest
-from ingest.backtest_input import parse_instant
+from ingest.recording import instant_ns
 from ingest.setup import check_rules
 
 HERE = Path(__file__).parent
@@ -32,7 +32,7 @@ def site_of(case: str) -> Site:
 
 def until_of(case: str) -> int | None:
     path = HERE / case / "until.txt"
-    return parse_instant(path.read_text(encoding="utf-8").strip()) if path.exists() else None
+    return instant_ns(path.read_text(encoding="utf-8").strip()) if path.exists() else None
 
 
 def events_of(case: str, inputs: list[Path]) -> list[Row]:
