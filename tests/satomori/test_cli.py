@@ -8,7 +8,19 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ("demo", "up", "gateway", "ingest", "alerts", "api", "decode", "backtest", "doctor")
+COMMANDS = (
+    "demo",
+    "up",
+    "gateway",
+    "ingest",
+    "alerts",
+    "api",
+    "decode",
+    "backtest",
+    "doctor",
+    "sim replay",
+    "sim record",
+)
 
 
 def satomori(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,7 +69,7 @@ def test_all_problems_of_a_site_are_listed_at_once_with_line_and_key(tmp_path: P
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_it_does(command: str) -> None:
-    result = satomori(command, "--help")
+    result = satomori(*command.split(), "--help")
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
     assert len(result.stdout.splitlines()[2].strip()) > 20
