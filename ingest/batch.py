@@ -77,6 +77,10 @@ class Batch:
             clock=self.clock[rows],
         )
 
+    def where(self, is_wanted: Bools) -> Batch:
+        """Return the rows where `is_wanted` (N,); the batch itself when that is all."""
+        return self if is_wanted.all() else self.take(is_wanted)
+
 
 def empty_batch() -> Batch:
     """Return a Batch of no rows."""

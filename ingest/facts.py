@@ -38,6 +38,10 @@ class Facts:
         """Return the facts at positions (M,) or where a mask (N,) is True."""
         return Facts(rows=self.rows.take(rows), member=self.member[rows], bits=self.bits[rows])
 
+    def where(self, is_wanted: Bools) -> Facts:
+        """Return the facts where `is_wanted` (N,); themselves when that is all."""
+        return self if is_wanted.all() else self.take(is_wanted)
+
     @property
     def is_late(self) -> Bools:
         """Which rows (N,) came too late to be judged."""

@@ -96,13 +96,13 @@ class Machine:
 
     def news(self, found: Identified) -> dict[int, News]:
         """Return by bit what `found` changes in each timeline and in the record."""
-        moved = self.recent.facts(found.moved)
         bits = (*(timeline.order.bit for timeline in self.timelines), IN_RECORD)
+        moved = self.recent.facts(found.moved)
         return {
             bit: News(
-                added=found.facts.take((found.standing & bit) != 0),
-                lost=moved.take((found.was & ~found.now & bit) != 0),
-                gained=moved.take((found.now & ~found.was & bit) != 0),
+                added=found.facts.where((found.standing & bit) != 0),
+                lost=moved.where((found.was & ~found.now & bit) != 0),
+                gained=moved.where((found.now & ~found.was & bit) != 0),
             )
             for bit in bits
         }

@@ -114,12 +114,16 @@ class Pipeline:
         """Take rows (N,) of known devices in, in their order of arrival, their series numbered by `series`."""
         machine, told_ns, due_ns = self._machine, self._due_ns, max(self._due_ns, moment.due_ns)
         begun = self._begin(due_ns)
+        span = Span(told_ns=told_ns, due_ns=due_ns)
+        due = [machine.units_due(timeline, span) for timeline in machine.timelines]
+        self._due_ns = due_ns
+        if not len(rows) and not any(map(len, (*due, *begun))):
+            return self._nothing_new()
         rows, refused = machine.intake.sift(rows, now_ns=moment.now_ns)
         machine.learn_series()
         found = machine.dedup.sort_out(facts_of(rows, member=machine.members(rows, clock_ns=told_ns)))
         news = machine.news(found)
-        span = Span(told_ns=told_ns, due_ns=due_ns)
-        plans = [t.plan(news[t.order.bit], due=machine.units_due(t, span)) for t in machine.timelines]
+        plans = [t.plan(news[t.order.bit], due=units) for t, units in zip(machine.timelines, due, strict=True)]
         apart = _apart(machine.timelines[0], news)
         machine.note(found, now_ns=moment.now_ns)
         verdicts = [
@@ -128,7 +132,6 @@ class Pipeline:
         ]
         observations = self._observations(verdicts[0], apart=apart)
         settled = machine.drop_outdated(now_ns=moment.now_ns)
-        self._due_ns = due_ns
         changed = [np.concatenate([plan.touched, *more]) for plan, *more in zip(plans, settled, begun, strict=True)]
         return Outcome(
             observations=observations,
@@ -140,6 +143,12 @@ class Pipeline:
             series=machine.series,
             removed=self._removed(news[IN_RECORD].lost.rows, observations),
         )
+
+    def _nothing_new(self) -> Outcome:
+        return Outcome(
+            observations=empty_batch(), duplicates=0, conflicts=(), quarantine=(), events=(), changed_state={},
+            series=self._machine.series,
+        )  # fmt: skip
 
     def next_deadline_ns(self) -> int | None:
         """Return when `process` must next be called even without readings; None when nothing is due."""
@@ -195,7 +204,9 @@ def _apart(observed: Timeline, news: Mapping[int, News]) -> Batch:
     """Return the new readings (N,) that are not judged, because they came or were recognised too late; sorted."""
     record, judged = news[IN_RECORD], news[IN_OBSERVED]
     rows = concat([record.added.rows, record.gained.rows])
-    open_rows = concat([facts.rows.take(observed.is_open(facts)) for facts in (judged.added, judged.gained)])
+    open_rows = concat([observed.relevant(facts) for facts in (judged.added, judged.gained)])
+    if len(open_rows) == len(rows):
+        return empty_batch()
     return _sorted(rows.take(~_has_name(rows, among=open_rows)))
 
 

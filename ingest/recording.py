@@ -18,15 +18,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from devices.model import SECOND_NS, PermanentError
 from devices.quantities import QUANTITIES
-from ingest.batch import NO_SEQ, Batch, Bools, Int64s, SeriesIndex, concat, empty_batch
+from ingest.batch import NO_SEQ, Batch, Bools, Floats, Int32s, Int64s, SeriesIndex, concat, empty_batch
 from ingest.facts import value_bits
 from ingest.flags import UNKNOWN
 from ingest.runs import is_first
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 COLUMNS = ("observed_at", "device_id", "quantity", "value")
 _OPTIONAL = ("seq", "received_at")
@@ -106,29 +110,32 @@ class RecordingReader:
         without offset. Other bad rows are refused one by one.
         """
         with _opened(path) as lines:
-            rows = _rows(lines)
-            header = next(rows, (0, []))[1]
-            missing = [name for name in COLUMNS if name not in header]
+            reader = csv.reader(lines)
+            header = _more(reader, most=1)
+            names = header[0][1] if header else []
+            missing = [name for name in COLUMNS if name not in names]
             if missing:
                 wanted = f"{','.join(COLUMNS)}[,{'][,'.join(_OPTIONAL)}]"
                 raise PermanentError(f"{path.name}: column {missing[0]} is missing; the header is {wanted}")
-            places = {name: place for place, name in enumerate(header)}
-            while chunk := list(islice(rows, _CHUNK_ROWS)):
+            places = {name: place for place, name in enumerate(names)}
+            while chunk := _more(reader, most=_CHUNK_ROWS):
                 self._take(_Part(file=path.name, rows=self._of_known_names(chunk, path.name, places), places=places))
 
     def _of_known_names(self, rows: list[_Line], file: str, places: dict[str, int]) -> list[_Line]:
         """Return the rows of devices and quantities that are known; refuse the others."""
-        device, quantity = places["device_id"], places["quantity"]
+        device, quantity, least = places["device_id"], places["quantity"], len(places)
         known: list[_Line] = []
-        for number, row in rows:
-            if len(row) <= max(places.values()):
-                self._refuse(file, (number, row), reason="bad_row", detail="fewer columns than the header")
+        for line in rows:
+            row = line[1]
+            if len(row) < least:
+                if row:
+                    self._refuse(file, line, reason="bad_row", detail="fewer columns than the header")
             elif row[device] not in self._device_ids:
-                self._refuse(file, (number, row), reason="unknown_device", detail=f"{row[device]!r} is not in the site")
+                self._refuse(file, line, reason="unknown_device", detail=f"{row[device]!r} is not in the site")
             elif row[quantity] not in QUANTITIES:
-                self._refuse(file, (number, row), reason="unknown_quantity", detail=f"{row[quantity]!r} is in no table")
+                self._refuse(file, line, reason="unknown_quantity", detail=f"{row[quantity]!r} is not in the table")
             else:
-                known.append((number, row))
+                known.append(line)
         return known
 
     def _refuse(self, file: str, line: _Line, *, reason: str, detail: str) -> None:
@@ -208,18 +215,16 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
         raise PermanentError(f"{path.name} cannot be read: {error}") from error
 
 
-def _rows(lines: io.TextIOWrapper) -> Iterator[_Line]:
-    reader = csv.reader(lines)
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield reader.line_num, [f"unreadable: {error}"]
-            continue
-        if row:
-            yield reader.line_num, row
+def _more(reader: Reader, *, most: int) -> list[_Line]:
+    """Return up to `most` further rows with the number of the line on which each ends; empty at the end."""
+    first = reader.line_num + 1
+    rows: list[list[str]] = []
+    try:
+        rows.extend(islice(reader, most))
+    except csv.Error as error:
+        # a field beyond the limit of the csv module; the rows before it are there
+        rows.append([f"unreadable: {error}"])
+    return list(enumerate(rows, first))
 
 
 def _times(texts: list[str]) -> Int64s:
@@ -268,25 +273,21 @@ def _within_int64(number: int, text: str) -> int:
     return number
 
 
-def _values(texts: list[str]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _values(texts: list[str]) -> Floats:
     joined = "".join(texts)
     # float() takes "1_000" and full-width digits, which no device means
     if not joined.isascii() or "_" in joined:
         raise _RefusedError("bad_value", f"value {joined!r} is no number")
-    return np.array([_value(text) for text in texts], dtype=np.float64)
-
-
-def _value(text: str) -> float:
     try:
-        value = float(text) if text else np.nan
+        values = np.array([float(text) if text else np.nan for text in texts], dtype=np.float64)
     except ValueError:
-        raise _RefusedError("bad_value", f"value {text!r} is no number") from None
-    if np.isinf(value):
-        raise _RefusedError("bad_value", f"value {text!r} is not finite")
-    return value
+        raise _RefusedError("bad_value", f"value {texts[0]!r} is no number") from None
+    if np.isinf(values).any():
+        raise _RefusedError("bad_value", f"value {texts[0]!r} is not finite")
+    return values
 
 
-def _renumbered(rows: Batch, number: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Batch:
+def _renumbered(rows: Batch, number: Int32s) -> Batch:
     if not len(rows):
         return empty_batch()
     return Batch(

@@ -133,12 +133,11 @@ class Timeline:
 
     def plan(self, news: News, *, due: Int64s) -> Plan:
         """Return what is to be judged because of `news` and because units are `due`; call before the news are noted."""
-        added, lost, gained = (self._relevant(facts) for facts in (news.added, news.lost, news.gained))
-        unit = self._unit(added)
+        added, lost, gained = (self.relevant(facts) for facts in (news.added, news.lost, news.gained))
+        unit, changed = self._unit(added), self._unit(concat([lost, gained]))
         is_late = self._time(added) <= self._before_ns[unit]
-        changed = concat([lost, gained])
-        again = np.unique(np.concatenate([unit[is_late], self._unit(changed)])).astype(np.int64)
-        touched = np.unique(np.concatenate([unit, self._unit(changed), due])).astype(np.int64)
+        again = _distinct(unit[is_late], changed)
+        touched = _distinct(unit, changed, due)
         return Plan(touched=touched, again=again, held_before=self._held(again))
 
     def judge(self, plan: Plan, *, added: Facts, span: Span) -> Verdict:
@@ -149,7 +148,7 @@ class Timeline:
         self._rewind(again)
         before = self._judge.judge(plan.held_before, View(units=plan.touched, due_ns=span.told_ns))
         self._rewind(again)
-        rows = self._relevant(added)
+        rows = self.relevant(added)
         fresh = rows.take(~np.isin(self._unit(rows), again)) if len(again) else rows
         rows = self._sorted(concat([fresh, self._held(again)]))
         after = self._judge.judge(rows, View(units=plan.touched, due_ns=span.due_ns))
@@ -191,7 +190,7 @@ class Timeline:
 
     def forget(self, facts: Facts) -> Int64s:
         """Make final what rests on rows that are about to be dropped from the shelves; return its units (U,)."""
-        units = np.unique(self._unit(self._relevant(facts))).astype(np.int64)
+        units = np.unique(self._unit(self.relevant(facts))).astype(np.int64)
         self.settle(units)
         return units
 
@@ -213,7 +212,7 @@ class Timeline:
         places = self._recent.find(is_wanted, arrived_since_ns=since_ns)
         places = places[(self._recent.standing(places) & self.order.bit) != 0]
         facts = self._recent.facts(places)
-        return self._sorted(self._relevant(facts))
+        return self._sorted(self.relevant(facts))
 
     def is_open(self, facts: Facts) -> Bools:
         """Return which rows (N,) take part and are newer than `base`, so that they can still be judged."""
@@ -221,8 +220,9 @@ class Timeline:
         is_open: Bools = is_member & (self._time(facts.rows) > self._base_ns[self._unit(facts.rows)])
         return is_open
 
-    def _relevant(self, facts: Facts) -> Batch:
-        return facts.rows.take(self.is_open(facts))
+    def relevant(self, facts: Facts) -> Batch:
+        """Return the rows that `is_open`."""
+        return facts.rows.where(self.is_open(facts)) if len(facts) else facts.rows
 
     def _sorted(self, rows: Batch) -> Batch:
         return rows.take(np.lexsort((rows.seq, self._time(rows), rows.series)))
@@ -248,3 +248,8 @@ class Timeline:
     def units(self) -> Int64s:
         """Return all units (U,)."""
         return np.arange(len(self._newest_ns))
+
+
+def _distinct(*parts: Int32s | Int64s) -> Int64s:
+    given = [part for part in parts if len(part)]
+    return np.unique(np.concatenate(given)).astype(np.int64) if given else np.empty(0, np.int64)
