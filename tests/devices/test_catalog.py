@@ -175,6 +175,16 @@ def test_ports_that_are_no_applications_are_refused(model: str, port: int | None
         spec.decode(frame)
 
 
+@pytest.mark.parametrize("model", [name for name in ON_A_WIRE if CATALOG[name].transport == "lorawan"])
+def test_a_keep_alive_without_payload_is_refused(model: str) -> None:
+    spec = CATALOG[model]
+    frame = Frame(
+        gateway_id="g", transport="lorawan", address="a", payload=b"", received_ns=0, port=spec.default_port
+    )  # fmt: skip
+    with pytest.raises(PermanentError, match="payload is empty"):
+        spec.decode(frame)
+
+
 SERIAL = [name for name in ON_A_WIRE if CATALOG[name].transport == "serial"]
 
 

@@ -126,6 +126,21 @@ def test_a_message_of_ours_reads_as_plain_senml() -> None:
     assert "v" not in second
 
 
+def test_backlog_that_was_marked_already_is_marked_once() -> None:
+    stored = encode_readings([READING, replace(READING, resent=True)])
+    message = encode_rows([(1, stored)], epoch="0a", floor=1, resent=True)
+    assert message.count(b'"resent":true') == 2
+
+
+def test_quarantined_bytes_are_cut_and_their_text_is_text() -> None:
+    sent = QuarantineRow(
+        publisher="gw-01", device_id="d", reason="x", detail="bad \ud800", raw=bytes(9_000), received_ns=T0_NS
+    )  # fmt: skip
+    stored = encode_quarantine(sent)
+    assert len(stored) < 6_000
+    assert decode(stored, publisher="gw-01").quarantine[0].detail == "bad ?"
+
+
 def test_a_message_longer_than_a_hub_takes_is_not_made() -> None:
     stored = encode_readings([READING])
     with pytest.raises(PermanentError, match="65536"):
@@ -246,6 +261,7 @@ def test_received_is_never_later_than_arrival(received: float, expected_ns: int)
         ("d/rssi", {"v": -137, "u": "dBW"}, -107.0),
         ("d/battery_voltage", {"v": 2993, "u": "mV"}, 2.993),
         ("d/air_temperature", {"v": -0.1, "u": ""}, -0.1),
+        ("d/air_temperature", {"v": -0.1, "bad": False}, -0.1),
     ],
 )
 def test_values_in_other_forms(name: str, fields: dict[str, Any], expected: float) -> None:

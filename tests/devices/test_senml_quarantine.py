@@ -114,13 +114,14 @@ def test_bad_rows_of_a_gateway_count_as_received() -> None:
         {"row": 2, "n": "a/distance", "v": "x"},
         {"row": 3, "n": "a/charm", "v": 1},
         {"row": 4, "bt": "late"},
-        {"row": 5, "n": "a/distance", "v": 1},
-        {"row": 5, "n": "a/snow_depth", "v": 1},
+        {"row": 5, "bn": 5},
+        {"row": 6, "n": "a/distance", "v": 1},
+        {"row": 6, "n": "a/snow_depth", "v": 1},
     ]
     pack = decode(records)
-    assert pack.rows == (1, 2, 3, 4, 5)
+    assert pack.rows == (1, 2, 3, 4, 5, 6)
     assert len(pack.readings) == 1
-    assert len(pack.quarantine) == 5
+    assert len(pack.quarantine) == 6
 
 
 @pytest.mark.parametrize("extra", [{}, {"epoch": ""}, {"epoch": 5}, {"epoch": "../x"}, {"epoch": "0" * 65}])
@@ -141,7 +142,7 @@ def test_rows_and_floors_are_counting_numbers(number: object) -> None:
     [
         cbor2.dumps([{0: "d/distance", 2: 1}]) + b"\x00",
         cbor2.dumps([{0: "d/distance", 2: 1}])[:-1],
-        b"\x81\xa2\x02\x01\x02\x05",
+        b"\x81\xa3\x00\x6ad/distance\x02\x01\x02\x05",
         cbor2.dumps([{0: "d/distance", "n": "e/distance", 2: 1}]),
         cbor2.dumps([{0: "d/distance", 2: math.nan}]),
         cbor2.dumps([{0: "d/distance", 2: Decimal("NaN")}]),

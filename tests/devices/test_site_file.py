@@ -213,6 +213,20 @@ def test_a_problem_at_the_top(old: str, new: str, expected: str) -> None:
     assert problems_of(BASE.replace(old, new)) == [expected]
 
 
+def test_a_device_is_in_one_home_and_on_one_line() -> None:
+    text = BASE.replace('station = "pass"', 'station = "house"')
+    text += '[[home]]\nid = "h"\nstation = "house"\ndevices = ["snow-1"]\n'
+    text += '[[home]]\nid = "i"\nstation = "house"\ndevices = ["snow-1"]\n'
+    text += '[[gateway]]\nid = "g"\nname = "G"\n[[gateway.source]]\nkind = "serial"\nport = "a"\ndevice = "snow-1"\n'
+    text += '[[gateway.source]]\nkind = "serial"\nport = "a"\ndevice = "snow-1"\n'
+    assert problems_of(text) == [
+        "line 29: home[1].devices: device 'snow-1' stands in home 'h' already",
+        "line 36: gateway[0].source[0].device: device 'snow-1' is on 2 serial lines; it can be on one",
+        "line 39: gateway[0].source[1].port: 'a' stands twice; it must be unique",
+        "line 40: gateway[0].source[1].device: device 'snow-1' is on 2 serial lines; it can be on one",
+    ]
+
+
 def test_a_bomb_of_brackets_is_a_problem() -> None:
     assert problems_of("x = " + "[" * 5_000 + "]" * 5_000) == ["line 1: toml: values are nested too deeply"]
 

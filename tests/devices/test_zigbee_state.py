@@ -32,7 +32,7 @@ def decode(state: Any) -> Decoded:
         ({"battery": "100.00"}, {"battery_level": 100.0}),
         ({"battery": 67.5}, {"battery_level": 67.5}),
         ({"voltage": 3015}, {"battery_voltage": 3.015}),
-        ({"voltage": 2995}, {"battery_voltage": 2.995}),
+        ({"voltage": 2905}, {"battery_voltage": 2.905}),
         ({"linkquality": 255}, {"link_quality": 1.0}),
         ({"linkquality": 0}, {"link_quality": 0.0}),
         ({"occupancy": True, "update": {"state": "idle"}, "power_outage_count": 3}, {"occupancy": 1.0}),
