@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 
 from api.run import ApiOptions, run_api
 from devices.clock import parse_clock
 from devices.model import SatomoriError
+from devices.signals import stop_on_signals
 from devices.site_file import load_site
 
 
@@ -26,9 +25,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8080, help="TCP port of the page, 0 = any free one")
     parser.add_argument("--docs", action="store_true", help="serve a page that lists the API at /docs")
     options = parser.parse_args()
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stop = stop_on_signals()
     try:
         run_api(_api_options(options), stop)
     except (SatomoriError, OSError) as error:

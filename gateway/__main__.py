@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 
 from devices.clock import parse_clock
 from devices.model import SatomoriError
+from devices.signals import stop_on_signals
 from devices.site_file import load_site
 from gateway.run import GatewayOptions, run_gateway
 
@@ -23,9 +22,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder for the spool")
     parser.add_argument("--clock", default="", metavar="TEXT", help="town clock; default: real time")
     arguments = parser.parse_args()
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stop = stop_on_signals()
     try:
         options = GatewayOptions(
             site=load_site(arguments.site),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from threading import Event
 
 from devices.clock import parse_clock
 from devices.model import SatomoriError
+from devices.signals import stop_on_signals
 from devices.site_file import load_site
 from ingest.run import IngestOptions, run_ingest
 from ingest.setup import check_rules
@@ -22,9 +21,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("satomori-data"), help="folder of journal.db")
     parser.add_argument("--clock", default="", help="<real_start_ns>:<town_start_ns>:<speed>; default: real time")
     options = parser.parse_args()
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+    stop = stop_on_signals()
     try:
         site = load_site(options.site, checks=(check_rules,))
         options.data.mkdir(parents=True, exist_ok=True)

@@ -133,8 +133,8 @@ def up(
     ] = True,
 ) -> None:
     """Run all services of a town on this box as supervised child processes, until SIGTERM or Ctrl-C."""
+    from devices.signals import stop_on_signals
     from satomori.services import TownOptions
-    from satomori.supervise import stop_on_signals
     from satomori.up import run_up
 
     options = TownOptions(
@@ -153,8 +153,8 @@ def gateway(
 ) -> None:
     """Read devices, keep every reading on disk, forward to the hub until it says it has them."""
     from devices.clock import parse_clock
+    from devices.signals import stop_on_signals
     from gateway.run import GatewayOptions, run_gateway
-    from satomori.supervise import stop_on_signals
 
     options = GatewayOptions(
         site=read_site(site, "none"), gateway_id=id_, data_dir=_data_dir(data), clock=parse_clock(clock)
@@ -166,8 +166,8 @@ def gateway(
 def ingest(site: SitePath, data: DataDir = _DEFAULT_DATA, clock: ClockText = "") -> None:
     """Take readings from seam 2, check them, apply rules, commit to the journal, then acknowledge."""
     from devices.clock import parse_clock
+    from devices.signals import stop_on_signals
     from ingest.run import IngestOptions, run_ingest
-    from satomori.supervise import stop_on_signals
 
     run_ingest(
         IngestOptions(site=read_site(site, "rules"), data_dir=_data_dir(data), clock=parse_clock(clock)),
@@ -180,7 +180,7 @@ def alerts(site: SitePath, data: DataDir = _DEFAULT_DATA, clock: ClockText = "")
     """Turn events into alerts, tell people by the routes of the site, keep proof of every message."""
     from alerts.run import AlertsOptions, run_alerts
     from devices.clock import parse_clock
-    from satomori.supervise import stop_on_signals
+    from devices.signals import stop_on_signals
 
     run_alerts(
         AlertsOptions(site=read_site(site, "channels"), data_dir=_data_dir(data), clock=parse_clock(clock)),
@@ -200,7 +200,7 @@ def api(
     """Serve the live page and the JSON API."""
     from api.run import ApiOptions, run_api
     from devices.clock import parse_clock
-    from satomori.supervise import stop_on_signals
+    from devices.signals import stop_on_signals
 
     options = ApiOptions(
         site=read_site(site, "none"),
@@ -289,8 +289,8 @@ def mailbox(
 ) -> None:
     """Run the demo's local mailbox."""
     from devices.logs import setup_logging
+    from devices.signals import stop_on_signals
     from satomori.mailbox import MailboxOptions, run_mailbox
-    from satomori.supervise import stop_on_signals
 
     setup_logging(service="mailbox")
     run_mailbox(MailboxOptions(folder=data, smtp_port=smtp_port, http_port=http_port), stop_on_signals())

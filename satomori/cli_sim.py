@@ -34,9 +34,9 @@ def replay(
 ) -> None:
     """Send recorded readings as the devices would: serial devices as pseudo-terminals, MQTT devices as MQTT clients."""
     from devices.clock import parse_clock
+    from devices.signals import stop_on_signals
     from firmware_sim.replay import ReplayOptions, run_replay
     from satomori.cli import read_site
-    from satomori.supervise import stop_on_signals
 
     options = ReplayOptions(
         site=read_site(site, "none"),
@@ -60,8 +60,8 @@ def record(
     seconds: Annotated[float, typer.Option(help="Stop after this many seconds; 0 = until Ctrl-C.", min=0.0)] = 0.0,
 ) -> None:
     """Record live MQTT messages or serial bytes with their times, as raw as they came, for `sim replay`."""
+    from devices.signals import stop_on_signals
     from firmware_sim.record import RecordOptions, run_record
-    from satomori.supervise import stop_on_signals
 
     options = RecordOptions(
         out=out,

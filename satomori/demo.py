@@ -13,8 +13,9 @@ from threading import Event
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from devices.signals import stop_on_signals
 from ingest.journal_read import JournalReader
-from satomori.supervise import Supervisor, stop_on_signals
+from satomori.supervise import Supervisor
 from satomori.town import SCENES_START_NS, DemoOptions, DemoTown, prepare_town
 
 SCENES_NS = 60 * 3_600_000_000_000

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from threading import Event
 
+from devices.signals import stop_on_signals
 from satomori.demo import wait_until_ready
 from satomori.demo_counts import Count, counts
-from satomori.supervise import Supervisor, stop_on_signals
+from satomori.supervise import Supervisor
 from satomori.town import DemoOptions, DemoTown, prepare_town
 
 _BUDGET_S = 57.0

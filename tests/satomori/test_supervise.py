@@ -106,7 +106,7 @@ def test_wait_for_port_gives_up() -> None:
 def test_a_signal_sets_stop_even_in_the_middle_of_a_wait(number: int) -> None:
     # `wait(0)` in a hot loop: nearly every signal comes while the main thread is inside the Event
     program = (
-        "from satomori.supervise import stop_on_signals\n"
+        "from devices.signals import stop_on_signals\n"
         "stop = stop_on_signals(); print('up', flush=True)\n"
         "while not stop.wait(0): pass\n"
     )
