@@ -19,9 +19,10 @@ def ns(at_s: float) -> int:
 
 
 def events_of(site: Site, *readings: Reading, until_s: float) -> tuple[Event, ...]:
-    """The events that hold at `until_s`: the same for all readings at once and for one after the other."""
-    at_once = _played(site, [readings], until_s=until_s)
-    in_order = sorted(readings, key=lambda reading: reading.received_ns)
+    """The events that hold at `until_s`, of what was received until then; all at once says the same as one by one."""
+    heard = [reading for reading in readings if reading.received_ns <= ns(until_s)]
+    in_order = sorted(heard, key=lambda reading: reading.received_ns)
+    at_once = _played(site, [tuple(in_order)], until_s=until_s)
     one_by_one = _played(site, [(reading,) for reading in in_order], until_s=until_s)
     assert [_as_texts(event) for event in at_once] == [_as_texts(event) for event in one_by_one]
     return at_once
