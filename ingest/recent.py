@@ -113,11 +113,12 @@ class RecentRows:
 
     def changes(self) -> dict[str, bytes]:
         """Return the chunks to save since the last call; b"" for those that were dropped."""
-        first, last = self._saved // CHUNK_ROWS, -(-(self._dropped + len(self)) // CHUNK_ROWS)
+        rows = self._dropped + len(self)
+        first, last = self._saved // CHUNK_ROWS, -(-rows // CHUNK_ROWS) if rows > self._saved else 0
         oldest = self._dropped // CHUNK_ROWS
         changed = {f"{self._prefix}{number:012d}": self._chunk(number) for number in range(max(first, oldest), last)}
         changed |= {f"{self._prefix}{number:012d}": b"" for number in range(self._oldest_saved, oldest)}
-        self._saved, self._oldest_saved = self._dropped + len(self), oldest
+        self._saved, self._oldest_saved = rows, oldest
         return changed
 
     def _chunk(self, number: int) -> bytes:

@@ -1,0 +1,128 @@
+"""Arrays that grow, records at three points in time, rows of the last day."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ingest.facts import ALL_BITS, Facts, facts_of, value_bits
+from ingest.recent import CHUNK_ROWS, Bounds, RecentRows
+from ingest.spans import Spans
+from ingest.state import GrowingArray, StateTable
+from tests.ingest.core_town import SECOND_NS, T0_NS, device, reading, town
+
+RECORD = np.dtype([("count", np.int64)])
+ONE = np.array([0])
+
+
+def table() -> StateTable:
+    made = StateTable("t", RECORD, start=(7,))
+    made.add("a", unit=0)
+    made.add("b", unit=1)
+    return made
+
+
+def counts(made: StateTable) -> list[list[int]]:
+    return [records["count"].tolist() for records in made.versions()]
+
+
+def test_growing_array_keeps_and_fills() -> None:
+    array = GrowingArray(np.int32, fill=-1)
+    array.grow(3)
+    array.values[1] = 5
+    array.grow(100)
+    assert array.values[:4].tolist() == [-1, 5, -1, -1]
+    array.cut(1)
+    assert (len(array), int(array.values[0])) == (99, 5)
+
+
+def test_base_follows_now_at_a_distance() -> None:
+    made = table()
+    for number in (1, 2, 3):
+        made.now["count"][0] = number
+        made.advance(ONE)
+    assert counts(made) == [[3, 7], [3, 7], [2, 7]]
+
+
+def test_rewind_concerns_its_unit_only() -> None:
+    made = table()
+    made.now["count"][:] = 1
+    made.rewind(ONE)
+    assert counts(made) == [[7, 1], [7, 7], [7, 7]]
+
+
+def test_records_come_back_by_name() -> None:
+    made, other = table(), StateTable("t", RECORD, start=(0,))
+    other.add("b", unit=0)
+    made.now["count"][1] = 9
+    (dumped,) = made.dump(1)
+    assert other.load(*dumped)
+    assert counts(other) == [[9], [7], [7]]
+    assert not other.load("unknown", dumped[1])
+    assert not other.load("b", b"too short")
+
+
+def facts(count: int) -> Facts:
+    from ingest.batch import SeriesIndex, batch_from_readings
+
+    rows = batch_from_readings([reading("a", "distance", 1.0, at_s=n) for n in range(count)], SeriesIndex())
+    return facts_of(rows, member=np.full(count, ALL_BITS, dtype=np.uint8))
+
+
+def standing(count: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    return np.full(count, ALL_BITS, dtype=np.uint8)
+
+
+def test_saved_rows_come_back_and_dropped_ones_are_deleted() -> None:
+    shelf = RecentRows("x", Bounds(age_ns=100, rows=10_000))
+    saved: dict[str, bytes] = {}
+    for arrived_ns in range(0, 400, 100):
+        shelf.add(facts(CHUNK_ROWS - 1), standing=standing(CHUNK_ROWS - 1), arrived_ns=arrived_ns)
+        saved.update(shelf.changes())
+    shelf.drop(shelf.outdated(350))
+    saved.update(shelf.changes())
+    saved = {key: value for key, value in saved.items() if value}
+    again = RecentRows("x", Bounds(age_ns=100, rows=10_000))
+    again.restore(saved)
+    everything = np.ones(1, dtype=np.bool_)
+    places = shelf.find(everything, arrived_since_ns=0)
+    assert len(shelf) == 4 * (CHUNK_ROWS - 1) - 2 * CHUNK_ROWS
+    assert len(again) == len(shelf)
+    assert again.take(places).observed_ns.tolist() == shelf.take(places).observed_ns.tolist()
+    assert again.changes() == {}
+
+
+def test_at_most_so_many_rows_are_kept() -> None:
+    shelf = RecentRows("x", Bounds(age_ns=10**18, rows=2 * CHUNK_ROWS))
+    shelf.add(facts(4 * CHUNK_ROWS), standing=standing(4 * CHUNK_ROWS), arrived_ns=0)
+    assert shelf.outdated(1) == 2 * CHUNK_ROWS
+
+
+def test_values_compare_by_bits() -> None:
+    bits = value_bits(np.array([np.nan, -np.nan, 0.0, -0.0, 1.0]))
+    assert [bits[0] == bits[1], bits[2] == bits[3], bits[2] == bits[4]] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("since", "after", "deadline"),
+    [(0, 5, 5), (0, 10, 10), (0, 15, 25), (12, 5, 25), (20, 5, 25), (0, 25, 35), (0, 26, 56), (30, 10, 60)],
+)
+def test_time_away_does_not_count(since: int, after: int, deadline: int) -> None:
+    spans = Spans(((10, 20), (35, 55)))
+    assert spans.deadlines(np.array([since]), after_ns=np.array([after])).tolist() == [deadline]
+
+
+def test_a_town_has_groups() -> None:
+    from ingest.layout import Layout
+
+    site = town(
+        device("gauge", more='temperature_from = "air"'), device("air"), device("other"),
+        device("far", more='temperature_from = "air"'),
+    )  # fmt: skip
+    group = Layout(site, contacts=frozenset()).group.tolist()
+    assert group[0] == group[1] == group[3]
+    assert len(set(group)) == 3  # theirs, that of the other, and that of nobody
+
+
+def test_t0_is_a_whole_hour() -> None:
+    assert T0_NS % (3_600 * SECOND_NS) == 0
