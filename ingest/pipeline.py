@@ -113,7 +113,7 @@ class Pipeline:
     def process_rows(self, rows: Batch, moment: Moment) -> Outcome:
         """Take rows (N,) of known devices in, in their order of arrival, their series numbered by `series`."""
         machine, told_ns, due_ns = self._machine, self._due_ns, max(self._due_ns, moment.due_ns)
-        begun = self._begin(due_ns)
+        begun = self._begin(moment.now_ns)  # silence of the never heard counts from now, not from the settled past
         span = Span(told_ns=told_ns, due_ns=due_ns)
         due = [machine.units_due(timeline, span) for timeline in machine.timelines]
         self._due_ns = due_ns
@@ -156,13 +156,13 @@ class Pipeline:
         found = [runner.next_deadline_ns(after_ns=self._due_ns) for runner in runners] if self._has_begun else []
         return min((deadline_ns for deadline_ns in found if deadline_ns is not None), default=None)
 
-    def _begin(self, due_ns: int) -> list[Int64s]:
+    def _begin(self, now_ns: int) -> list[Int64s]:
         """Tell the rules once what time it is; return the units (U,) of each timeline that this may change."""
         if self._has_begun:
             return [np.empty(0, np.int64)] * len(self._machine.timelines)
         self._has_begun = True
         for working in self._machine.rules:
-            working.runner.begin(due_ns, self._away)
+            working.runner.begin(now_ns, self._away)
         return [timeline.units() for timeline in self._machine.timelines]
 
     def _observations(self, verdict: Verdict, *, apart: Batch) -> Batch:
