@@ -173,7 +173,7 @@ def test_a_fast_town_clock_stretches_the_tolerance_for_old_times_only() -> None:
     real = clock_limits(Clock())
     fast = clock_limits(Clock(speed=3_600.0))
     assert real.behind_ns == 300 * SECOND_NS
-    assert fast.behind_ns - real.behind_ns == 5 * 3_600 * SECOND_NS
+    assert fast.behind_ns - real.behind_ns == 30 * 3_600 * SECOND_NS
     assert fast.ahead_ns == real.ahead_ns
 
 
