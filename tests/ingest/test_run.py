@@ -137,7 +137,10 @@ def test_two_writers_are_refused_with_one_clear_line(town: IngestTown) -> None:
             ["--site", "absent.toml"],
             "python -m ingest: site file absent.toml cannot be read: No such file or directory",
         ),
-        (["--clock", "tomorrow"], "python -m ingest: clock 'tomorrow' is not <real_start_ns>:<town_start_ns>:<speed>"),
+        (
+            ["--clock", "tomorrow"],
+            "python -m ingest: clock 'tomorrow' is not <real_start_ns>:<town_start_ns>:<speed>[:<gate>]",
+        ),
     ],
 )
 def test_bad_use_is_one_line_and_exit_code_2(town: IngestTown, arguments: list[str], line: str) -> None:
