@@ -49,6 +49,7 @@ class Frame:
     """All rows of a device with one observed time and one seq.
 
     `epoch` counts restarts; `decided_ns` is the time of the frame that settled it (its own, or that of the restart).
+    `copied` are the series whose rows were taken for copies until then; the others have been readings all along.
     """
 
     observed_ns: int
@@ -56,6 +57,7 @@ class Frame:
     rows: list[Row] = field(default_factory=list)
     epoch: int = 0
     decided_ns: int = 0
+    copied: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -85,6 +87,7 @@ class FrameReader:
         if frame.seq <= self.head.seq and not self._is_restart(frame):
             frame.epoch = self._epoch
             if frame.seq < self.head.seq:
+                frame.copied = frozenset(row.series for row in frame.rows if (row.series, frame.seq) in self._known)
                 self._behind.append(frame)
         else:
             if frame.seq <= self.head.seq:
@@ -151,11 +154,12 @@ def chosen_rows(frames: Sequence[Frame]) -> Iterable[Chosen]:
         for row in frame.rows:
             name = (frame.epoch, row.series, frame.seq)
             chosen = best.get(name)
+            decided_ns = frame.decided_ns if row.series in frame.copied else frame.observed_ns
             if chosen is None:
-                best[name] = Chosen(row, row, frame.observed_ns, frame.decided_ns)
+                best[name] = Chosen(row, row, frame.observed_ns, decided_ns)
                 continue
             if row.heard_rank < chosen.heard.heard_rank:
                 chosen.heard = row
             if row.rank < chosen.kept.rank:
-                chosen.kept, chosen.observed_ns, chosen.decided_ns = row, frame.observed_ns, frame.decided_ns
+                chosen.kept, chosen.observed_ns, chosen.decided_ns = row, frame.observed_ns, decided_ns
     return best.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devices.model import Reading
-from tests.ingest.core_town import QUIET, SECOND_NS, T0_NS, Town, device, reading, town
+from tests.ingest.core_town import QUIET, SECOND_NS, T0_NS, Town, device, reading, rule, town
 
 SITE = town(device("trap", model="milesight_em300_mcs", station="woods", more="expected_interval_s = 600"), QUIET)
 MIN_S = 60
@@ -86,3 +86,17 @@ def test_a_known_row_sent_again_changes_nothing() -> None:
     one.take(*rows)
     outcome = one.take(*rows, now_s=900)
     assert (len(outcome.observations), outcome.duplicates, len(outcome.events)) == (0, 10, 0)
+
+
+def test_a_straggler_judged_in_time_stays_judged_when_the_counter_turns_out_restarted() -> None:
+    one = Town(
+        town(
+            device("trap", model="milesight_em300_mcs", station="woods", more="expected_interval_s = 600"),
+            rule("silent", "silent", params="intervals = 1.0, grace_s = 0"),
+        )
+    )
+    for minute, seq, value in ((6, 2, 9), (18, 0, 8)):
+        one.take(frame(minute, seq, value))
+    heard = one.events
+    one.take(frame(40, 2, 8))
+    assert one.events[: len(heard)] == heard
