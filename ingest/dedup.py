@@ -32,7 +32,7 @@ _LAST = np.dtype(
     [("is_set", np.bool_), ("observed_ns", np.int64), ("seq", np.int64), ("bits", np.int64), ("late", np.bool_),
      ("resent", np.bool_), ("received_ns", np.int64)]
 )  # fmt: skip
-_HEAD = np.dtype([("seq", np.int64), ("newest_ns", np.int64)])
+_HEAD = np.dtype([("seq", np.int64), ("moved_ns", np.int64), ("newest_ns", np.int64)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,11 @@ class Dedup:
         carried = head[first]
         step_ns = facts.rows.observed_ns - shifted(facts.rows.observed_ns, first=first, carried=carried["newest_ns"])
         step = facts.rows.seq - shifted(facts.rows.seq, first=first, carried=carried["seq"])
-        progress: Bools = ((step > 0) & (step_ns >= 0)) | ((step == 0) & (step_ns == 0))
+        # more rows of the head's own frame, and not of one that was behind it at the same instant
+        is_same = (step == 0) & (
+            facts.rows.observed_ns == shifted(facts.rows.observed_ns, first=first, carried=carried["moved_ns"])
+        )
+        progress: Bools = (step_ns >= 0) & ((step > 0) | (is_same & (step_ns == 0)))
         return progress
 
     def _note_quick(self, facts: Facts) -> None:
@@ -144,6 +148,7 @@ class Dedup:
         device = self._layout.device_of[frames.rows.series]
         np.maximum.at(self._head["seq"], device, frames.rows.seq)
         np.maximum.at(self._head["newest_ns"], device, frames.rows.observed_ns)
+        np.maximum.at(self._head["moved_ns"], device, frames.rows.observed_ns)
 
     def _compare(self, new: Facts, *, devices: Int64s) -> Identified:
         """Look through all that is remembered of `devices` and tell what `new` changes in it."""
@@ -199,7 +204,9 @@ class Dedup:
         device = int(self._layout.device_of[rows.series[order[0]]])
         interval_ns = int(self._layout.interval_ns[device])
         if self._is_rising(facts.take(order), most_ns=pause_ns(interval_ns)):
-            self._head[device] = (int(rows.seq[order[-1]]), int(rows.observed_ns[order[-1]]))
+            seq, newest_ns = int(rows.seq[order[-1]]), int(rows.observed_ns[order[-1]])
+            moved_ns = int(rows.observed_ns[order][rows.seq[order] == seq].min())
+            self._head[device] = (seq, moved_ns, newest_ns)
             for preference, bits in ((facts.preference(), _KEPT), (facts.heard_preference(), IN_RECEIVED)):
                 best = chosen[np.lexsort([column[chosen] for column in (*preference[::-1], rows.seq, rows.series)])]
                 standing[best[is_first(rows.series[best]) | is_first(rows.seq[best])]] |= bits
@@ -208,7 +215,7 @@ class Dedup:
         reader = FrameReader(interval_ns)
         for frame in frames:
             reader.read(frame)
-        self._head[device] = (reader.head.seq, reader.head.newest_ns)
+        self._head[device] = (reader.head.seq, reader.head.moved_ns, reader.head.newest_ns)
         for reading in chosen_rows(frames):
             # what is recognised as new only after the lateness completes the record, as what arrives after it does
             is_timely = reading.decided_ns - reading.observed_ns <= self._lateness_ns
