@@ -31,8 +31,8 @@ def test_four_kinds_of_bad_input(tmp_path: Path) -> None:
         wait_until(lambda: town.health() in ("ok", "unknown", "late"), 30.0, what="health")
         publisher = Publisher(LinkOptions(host="127.0.0.1", port=town.broker_port, client_id="direct"))
         publisher.start()
-        for payload in messages().values():
-            wait_until(lambda payload=payload: publisher.publish("readings/v1/direct", payload), 10.0, what="publish")
+        wait_until(lambda: publisher.is_connected, 10.0, what="connected")
+        assert all(publisher.publish("readings/v1/direct", payload) for payload in messages().values())
         api = f"http://127.0.0.1:{town.port}/api/v1"
 
         def reasons() -> set[str]:
