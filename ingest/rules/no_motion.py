@@ -1,7 +1,8 @@
 """`no_motion`: nobody was seen moving in a home for too long, while its sensors were alive to see it.
 
 Evidence of life, by `observed_ns`: a motion sensor that says occupied (for at most `stuck_after_s` after it began to:
-a sensor that sticks sees nothing), or a door contact that changes. Raised when `hours` of waking time have passed since
+a sensor that sticks sees nothing; one that has never said "not occupied" tells movements only, so each one counts), or
+a door contact that changes. Raised when `hours` of waking time have passed since
 the last evidence, or since the first reading of the home, and a motion sensor was heard within three of its expected
 intervals. When none was, nothing is known and nothing is said (`silent` speaks of that); it is raised when one is heard
 again and there is still no evidence. Cleared by the next evidence.
@@ -31,7 +32,7 @@ _NEVER_NS = np.iinfo(np.int64).max
 _ALIVE_INTERVALS = 3
 _NOTHING, _OCCUPANCY, _CONTACT = 0, 1, 2
 _KINDS = {"occupancy": _OCCUPANCY, "contact_open": _CONTACT}
-_SENSOR = np.dtype([("value", np.int8), ("rise_ns", np.int64)])
+_SENSOR = np.dtype([("value", np.int8), ("rise_ns", np.int64), ("says_none", np.bool_)])
 _HOME = np.dtype(
     [("since_ns", np.int64), ("deadline_ns", np.int64), ("alive_until_ns", np.int64), ("is_alive", np.bool_),
      ("back_ns", np.int64)]
@@ -71,7 +72,7 @@ class NoMotion:
             zone=ZoneInfo(scope.timezone), limit_ns=round(params.hours * 3_600 * SECOND_NS),
         )  # fmt: skip
         self._homes = StateTable(f"{scope.name}#homes", _HOME, start=(0, 0, 0, False, 0))
-        self._sensors = StateTable(f"{scope.name}#sensors", _SENSOR, start=(-1, 0))
+        self._sensors = StateTable(f"{scope.name}#sensors", _SENSOR, start=(-1, 0, False))
         self._kind, self._alive_ns = GrowingArray(np.int8), GrowingArray(np.int64)
         self._home, self._sensor = GrowingArray(np.int32, fill=-1), GrowingArray(np.int32, fill=-1)
         self._subjects: list[Subject] = []
@@ -132,10 +133,13 @@ class NoMotion:
         before = shifted(value, first=first, carried=state["value"][sensor[first]])
         rises = (value == 1) & (before != 1)
         rise_ns = np.where(rises, states.observed_ns, state["rise_ns"][sensor])[latest(first | rises)]
-        is_seen = (value == 1) & (states.observed_ns - rise_ns <= self._stuck_after_ns)
+        is_none = value == 0
+        says_none = is_none[latest(first | is_none)] | state["says_none"][sensor]
+        is_seen = (value == 1) & (~says_none | (states.observed_ns - rise_ns <= self._stuck_after_ns))
         is_moved = (before >= 0) & (before != value)
         is_evidence[is_state] = np.where(self._kind.values[states.series] == _OCCUPANCY, is_seen, is_moved)
         state["value"][sensor[last]], state["rise_ns"][sensor[last]] = value[last], rise_ns[last]
+        state["says_none"][sensor[last]] = says_none[last]
         return is_evidence
 
     def _fold(self, home: int, *, rows: Batch, is_evidence: Bools) -> list[Mark]:

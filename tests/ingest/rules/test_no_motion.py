@@ -67,7 +67,7 @@ ROWS = (
     Row("alive at the deadline, by a little", SEEN + pir(0.0, HOUR_S - ALIVE_S + 1), 90_000, [("raised", HOUR_S)]),
     Row("back without life", SEEN + pir(0.0, 9000), 9000, [("raised", 9000)]),
     Row("back with life", SEEN + pir(0.0, 60) + pir(1.0, 9000), 9000, []),
-    Row("back as stuck as it went", SEEN + pir(1.0, 9000), 9000, [("raised", 9000)]),
+    Row("back as stuck as it went", pir(0.0, -60) + SEEN + pir(1.0, 9000), 9000, [("raised", 9000)]),
     Row("back without life, then life", SEEN + pir(0.0, 9000) + pir(1.0, 9600), 9700,
         [("raised", 9000), ("cleared", 9600)]),
     Row("a living door does not see motion", SEEN + door(0.0, 600, 1800, 3000), 90_000, []),
@@ -82,9 +82,11 @@ ROWS = (
         [("raised", HOUR_S)]),
     Row("NaN is no life", SEEN + still(until_s=3000) + pir(math.nan, 3100), HOUR_S, [("raised", HOUR_S)]),
     Row("seen again and again", pir(1.0, 0, 300, 600) + still(until_s=4200, from_s=1200), 4200, [("raised", 4200)]),
-    Row("a stuck sensor sees nothing", pir(1.0, *range(0, 4201, 300)), 4200, [("raised", 4200)]),
-    Row("stuck, free, and life again", pir(1.0, *range(0, 4201, 300)) + pir(0.0, 4500) + pir(1.0, 4800), 5000,
+    Row("a stuck sensor sees nothing", pir(0.0, -60) + pir(1.0, *range(0, 4201, 300)), 4200, [("raised", 4200)]),
+    Row("stuck, free, and life again",
+        pir(0.0, -60) + pir(1.0, *range(0, 4201, 300)) + pir(0.0, 4500) + pir(1.0, 4800), 5000,
         [("raised", 4200), ("cleared", 4800)]),
+    Row("a sensor that tells movements only", pir(1.0, *range(0, 9001, 900)), 9000, []),
 )  # fmt: skip
 
 
