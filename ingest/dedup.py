@@ -163,10 +163,11 @@ class Dedup:
         now[since] = self._standing(facts.take(since))
         self._note_newest(facts)
         moved = np.flatnonzero((was != now) & is_old)
-        is_told = ~is_old | ((was & ~now & IN_RECORD) != 0)
+        is_told = self._conflicting(facts, standing=now)
+        is_told[: len(old)] &= ~self._conflicting(old, standing=was[: len(old)])
         return Identified(
             facts=new, standing=now[len(old) :], moved=places[moved], was=was[moved], now=now[moved],
-            conflicts=self._conflicts(facts, is_kept=(now & IN_RECORD) != 0, is_told=is_told),
+            conflicts=self._conflicts(facts, is_told=is_told),
         )  # fmt: skip
 
     def _since(self, facts: Facts, *, is_new: Bools) -> Bools:
@@ -200,7 +201,8 @@ class Dedup:
     def _stand_by_counter(self, facts: Facts, chosen: Int64s, standing: Bytes) -> None:
         """Set the `standing` (N,) of the rows `chosen` (M,), all of one device and with a counter."""
         rows = facts.rows
-        order = chosen[np.lexsort((rows.series[chosen], rows.seq[chosen], rows.observed_ns[chosen]))]
+        columns = (*facts.preference()[::-1], rows.series, rows.seq, rows.observed_ns)
+        order = chosen[np.lexsort([column[chosen] for column in columns])]
         device = int(self._layout.device_of[rows.series[order[0]]])
         interval_ns = int(self._layout.interval_ns[device])
         if self._is_rising(facts.take(order), most_ns=pause_ns(interval_ns)):
@@ -256,16 +258,21 @@ class Dedup:
         last = is_last(facts.rows.series)
         self._last.values[facts.rows.series[last]] = self._rows_as_last(facts.take(last))
 
-    def _conflicts(self, facts: Facts, *, is_kept: Bools, is_told: Bools) -> tuple[QuarantineRow, ...]:
-        """Return a row for each of `facts` (N,) to be told that says another value under the name of a reading."""
+    def _conflicting(self, facts: Facts, *, standing: Bytes) -> Bools:
+        """Return which rows (N,) say another value under the name of a reading, which stands."""
         order = facts.by_name()
-        sorted_facts = facts.take(order)
-        winner = latest(sorted_facts.begins_name())
-        differs = (sorted_facts.bits != sorted_facts.bits[winner]) & ~is_kept[order] & is_told[order]
-        differs &= ~self._layout.is_link_level[sorted_facts.rows.series]
-        return tuple(
-            self._conflict(sorted_facts, row=row, winner=int(winner[row])) for row in np.flatnonzero(differs).tolist()
-        )
+        part = facts.take(order)
+        differs = (part.bits != part.bits[latest(part.begins_name())]) & ~self._layout.is_link_level[part.rows.series]
+        conflicting = np.zeros(len(facts), dtype=np.bool_)
+        conflicting[order] = differs & ((standing[order] & IN_RECORD) == 0)
+        return conflicting
+
+    def _conflicts(self, facts: Facts, *, is_told: Bools) -> tuple[QuarantineRow, ...]:
+        order = facts.by_name()
+        part = facts.take(order)
+        winner = latest(part.begins_name())
+        rows = np.flatnonzero(is_told[order]).tolist()
+        return tuple(self._conflict(part, row=row, winner=int(winner[row])) for row in rows)
 
     def _conflict(self, facts: Facts, *, row: int, winner: int) -> QuarantineRow:
         device_id, quantity = self._series.key(int(facts.rows.series[row]))
