@@ -82,7 +82,7 @@ def create_app(settings: ApiSettings, *, sources: Sources | None = None) -> Fast
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan_of(hub),
+        lifespan=_lifespan_of(hub, stands_on),
         responses=_PROBLEM,
     )
     app.state.hub = hub
@@ -99,7 +99,7 @@ def create_app(settings: ApiSettings, *, sources: Sources | None = None) -> Fast
     return app
 
 
-def _lifespan_of(hub: Hub) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan_of(hub: Hub, sources: Sources) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         polling = asyncio.create_task(hub.run())
@@ -107,5 +107,6 @@ def _lifespan_of(hub: Hub) -> Callable[[FastAPI], AbstractAsyncContextManager[No
         hub.close()
         await polling
         hub.shut_down()
+        sources.close()
 
     return lifespan

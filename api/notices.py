@@ -29,6 +29,11 @@ class StoredNotices:
         self._orders = OrderBook(data_dir / ORDERS_FILE)
         self._contacts = {contact.id: contact.name for contact in town.site.contact}
 
+    def close(self) -> None:
+        """Close the files; the next call opens them again."""
+        self._reader.close()
+        self._orders.close()
+
     def newest(self, *, states: Sequence[str], limit: int) -> list[AlertOut]:
         """Return the newest alerts in any of `states` (none given: all)."""
         return [self._out(alert) for alert in self._reader.alerts(states=states or None, limit=limit)]

@@ -60,6 +60,9 @@ class Link:
 class Notices(Protocol):
     """The alerts as the page shows them, and the one thing the page may do with them."""
 
+    def close(self) -> None:
+        """Close what is open; the next call opens it again."""
+
     def newest(self, *, states: Sequence[str], limit: int) -> list[AlertOut]:
         """Return the newest alerts in any of `states` (none given: all)."""
 
@@ -90,6 +93,11 @@ class Sources:
     town: Town
     journal: JournalReader
     notices: Notices
+
+    def close(self) -> None:
+        """Close the files; the next question opens them again."""
+        self.journal.close()
+        self.notices.close()
 
     @property
     def clock(self) -> Clock:
