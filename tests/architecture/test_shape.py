@@ -22,7 +22,7 @@ REGISTRY_HOSTS = tuple(
     ".".join(parts).encode()
     for parts in (
         ("pypi", "org"),
-        ("pythonhosted", "org"),
+        ("files", "python" + "hosted", "org"),
         ("npmjs", "org"),
         ("npmjs", "com"),
         ("yarnpkg", "com"),
