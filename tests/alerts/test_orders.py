@@ -66,7 +66,10 @@ def test_a_name_is_one_line(book: OrderBook) -> None:
 def test_threads_share_one_book(book: OrderBook, reader: OrderReader) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: book.acknowledge(f"a{i % 20}", by="road", at_ns=i, via="api"), range(100)))
-    assert [row.order_no for row in reader.orders_after(0)] == list(range(1, 21))
+    orders = reader.orders_after(0)
+    assert sorted(row.acknowledgement.alert_id for row in orders) == sorted(f"a{i}" for i in range(20))
+    numbers = [row.order_no for row in orders]  # a repeat that changes nothing may still use up a number
+    assert numbers == sorted(set(numbers))
 
 
 def test_a_replaced_book_is_another_one(book: OrderBook, reader: OrderReader, path: Path) -> None:
