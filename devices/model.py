@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from devices.polling import Polling
 
 LogFields = dict[str, str | int | float | bool | None]
 Clock = Literal["device", "gateway"]
@@ -70,7 +73,8 @@ class Quantity:
     """An observed property: its unit (UCUM), kind, physical limits and resolution, all in that unit.
 
     `senml_unit` is the unit symbol on seam 2 (RFC 8428, RFC 8798). `labels` names the values 0, 1, 2 … of an
-    enumeration; empty for plain numbers. `title_ja` and `title_en` are what people read.
+    enumeration; empty for plain numbers. `title_ja` and `title_en` are what people read. `is_hearsay`: said by a
+    gateway or a network about the device, not by the device: it is no sign of the device's life.
     """
 
     key: str
@@ -83,6 +87,7 @@ class Quantity:
     title_ja: str
     title_en: str
     labels: tuple[str, ...] = ()
+    is_hearsay: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +95,8 @@ class Frame:
     """Undecoded bytes as they came in, with where and when. Can be stored and replayed.
 
     `address` is the device's address on its transport (port name, DevEUI in lower-case hex, Zigbee friendly name).
-    `port` is the LoRaWAN FPort, None elsewhere.
+    `port` is the LoRaWAN FPort, None elsewhere. `topic` is the part of an MQTT topic below the device, or the path of
+    a push, where a network says with it what the payload is; empty elsewhere.
     """
 
     gateway_id: str
@@ -99,6 +105,7 @@ class Frame:
     payload: bytes
     received_ns: int
     port: int | None = None
+    topic: str = ""
 
     def log_fields(self) -> LogFields:
         """Return the fields that may be logged; the payload is not one of them."""
@@ -117,22 +124,30 @@ class Decoded:
 
     `values` maps quantity key to a value in the quantity's own unit; NaN = the device itself says the value is bad;
     a quantity that the payload does not carry is absent. `seq` is the device's frame counter, None when it has none.
-    `observed_ns` is the device's own clock, None when it has none. `is_history` marks records the device stored
-    earlier and declares historical.
+    `observed_ns` is the device's own clock, None when it has none. `age_s`: the values are that old when the frame is
+    sent (a device without a clock that says how long ago). `is_history` marks records the device stored earlier and
+    declares historical. `earlier` are further instants that the same payload carries, each with its own
+    `observed_ns` or `age_s`; `values` may be empty then. `has_restarted`: the device says that it has just started, so
+    its counters begin again. `is_partial`: something behind what was read is not known, because its length is not.
     """
 
     values: Mapping[str, float]
     seq: int | None = None
     observed_ns: int | None = None
+    age_s: float = 0.0
     is_history: bool = False
+    earlier: tuple[Decoded, ...] = ()
+    has_restarted: bool = False
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """What a network envelope holds: the device's frame and what the network knows about it.
 
-    `values` are link-level readings (rssi, snr) in quantity units. `is_retained` marks an MQTT retained message:
-    history, never fresh.
+    `values` are link-level readings (rssi, snr, online) in quantity units. `is_retained` marks an MQTT retained
+    message: history, never fresh. `is_status`: the network speaks about the device (availability); there is no
+    payload to decode, only `values`. `observed_ns` is when the network got it, by the network's clock.
     """
 
     frame: Frame
@@ -140,6 +155,7 @@ class Envelope:
     observed_ns: int | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     is_retained: bool = False
+    is_status: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +246,7 @@ class SerialLine:
 
     `split(buffer)` returns the complete frames at the front of `buffer` and the unfinished rest. It never raises;
     what is not a frame stays inside a returned frame and fails in `decode`. `max_frame_bytes` bounds the rest: a
-    longer run without a frame end is cut there and quarantined.
+    longer run without a frame end is cut there and quarantined. `split` is not used for polled instruments.
     """
 
     baud: int
@@ -242,14 +258,34 @@ class SerialLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """A free-running instrument sends many frames; together they make one reading.
+
+    What was decoded within `interval_s` (by receipt) is given to `combine` when it is at least one frame; it returns
+    the one `Decoded` of that time, NaN where the frames together say that there is no trustworthy value.
+    """
+
+    interval_s: float
+    combine: Callable[[tuple[Decoded, ...]], Decoded]
+
+
+Options = Mapping[str, Any]
+"""A table of `site.toml` that only the plugin understands; it is checked by the plugin's `configure`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSpec:
     """One model of the catalogue.
 
     `decode` raises PermanentError on bytes that are not the device's. `encode` is its inverse for the simulator: from
-    a `Decoded` to the `Frame` payload and port, None when the model cannot be simulated on the wire. `quantities` are
-    the keys `decode` may give. `expected_interval_s` feeds the silence rule. `distance_compensated` says whether a
-    distance already carries the air-temperature correction. `default_port` is the LoRaWAN FPort the model usually
-    sends on, None where the port says nothing or there is none.
+    a `Decoded` to the `Frame` payload and port. `quantities` are the keys `decode` may give (without a channel: see
+    `devices.quantities`). `expected_interval_s` feeds the silence rule. `distance_compensated` says whether a distance
+    already carries the air-temperature correction. `default_port` is the LoRaWAN FPort the model usually sends on,
+    None where the port says nothing or there is none.
+
+    `gathering` makes one reading of many frames. `polling` is the dialogue of an instrument that speaks only when it
+    is asked. `configure(options)` returns this spec as the site's `device.options` want it, and raises PermanentError
+    naming every option that is wrong; None = the model has no options.
     """
 
     model: str
@@ -263,15 +299,21 @@ class DeviceSpec:
     serial: SerialLine | None = None
     distance_compensated: bool = True
     default_port: int | None = None
+    gathering: Gathering | None = None
+    polling: Polling | None = None
+    configure: Callable[[Options], DeviceSpec] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkSpec:
     """One network envelope.
 
-    `topics` are MQTT subscriptions; `carries` is the transport of the frames inside. `unwrap(message)` gives the
-    envelopes inside, none for messages that carry no device data, and raises PermanentError for bytes it cannot read.
-    `wrap(envelope)` is the inverse for the simulator: it returns topic and payload.
+    `topics` are MQTT subscriptions (empty: not by MQTT); `serial` is the line of a radio stick whose frames are the
+    messages (UplinkMessage.topic is empty then); `is_pushed`: may come by HTTP push. `carries` is the transport of
+    the frames inside. `unwrap(message)` gives the envelopes inside, none for messages that carry no device data, and
+    raises PermanentError for bytes it cannot read. `wrap(envelope)` is the inverse for the simulator: it returns topic
+    and payload. `repeats_within_s`: the same bytes from the same device within that time are one telegram that came
+    twice (repeaters); 0 = equal bytes are two. `configure(options)` returns this spec as `source.options` want it.
     """
 
     name: str
@@ -279,11 +321,18 @@ class UplinkSpec:
     unwrap: Callable[[UplinkMessage], tuple[Envelope, ...]]
     wrap: Callable[[Envelope], tuple[str, bytes]]
     carries: Transport = "lorawan"
+    serial: SerialLine | None = None
+    is_pushed: bool = False
+    repeats_within_s: float = 0.0
+    configure: Callable[[Options], UplinkSpec] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UplinkMessage:
-    """A message as the broker delivered it to the gateway."""
+    """A message as the broker (or the pushing server, or the radio stick) delivered it to the gateway.
+
+    Of a push, `topic` is the path below the source's own and `payload` the body; a GET's query is a JSON object there.
+    """
 
     gateway_id: str
     topic: str

@@ -3,12 +3,16 @@
 Units are UCUM; `senml_unit` is the symbol on seam 2. Limits are physical (no real value lies outside), not alarm
 limits: outside them a reading goes to quarantine. Sources: the observation model of the device notes (CF standard
 names, SenML registries), record snow depths with a margin, data sheet ranges of the catalogue.
+
+A device with several sensors of one kind has channels: `air_temperature` is the only or the first one,
+`air_temperature.2` the second, up to `.99`. A channel has the unit and limits of its quantity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from devices.model import Kind, PermanentError, Quantity
 
@@ -18,20 +22,93 @@ _ROWS: tuple[_Row, ...] = (
     # key, UCUM, SenML, kind, lo, hi, resolution, Japanese, English
     ("snow_depth", "m", "m", "gauge", -0.5, 20.0, 0.001, "積雪深", "Snow depth"),
     ("distance", "m", "m", "gauge", 0.0, 100.0, 0.001, "距離", "Distance"),
+    ("distance_spread", "m", "m", "gauge", 0.0, 100.0, 0.001, "距離のばらつき", "Spread of the distance"),
+    ("water_level", "m", "m", "gauge", -10.0, 1000.0, 0.001, "水位", "Water level"),
     ("air_temperature", "Cel", "Cel", "gauge", -80.0, 60.0, 0.1, "気温", "Air temperature"),
     ("device_temperature", "Cel", "Cel", "gauge", -80.0, 125.0, 0.1, "機器の温度", "Device temperature"),
+    ("probe_temperature", "Cel", "Cel", "gauge", -200.0, 850.0, 0.1, "外部プローブの温度", "Probe temperature"),
+    ("target_temperature", "Cel", "Cel", "gauge", -80.0, 400.0, 0.1, "対象物の温度", "Target temperature"),
+    ("soil_temperature", "Cel", "Cel", "gauge", -80.0, 80.0, 0.1, "地温", "Soil temperature"),
+    ("soil_moisture", "%", "%", "gauge", 0.0, 100.0, 0.1, "土壌水分", "Soil moisture"),
     ("relative_humidity", "%", "%RH", "gauge", 0.0, 100.0, 0.5, "湿度", "Relative humidity"),
+    ("device_humidity", "%", "%RH", "gauge", 0.0, 100.0, 0.5, "機器内の湿度", "Humidity inside the device"),
+    ("pressure", "Pa", "Pa", "gauge", 0.0, 1e9, 1.0, "気圧・圧力", "Pressure"),
     ("illuminance", "lx", "lx", "gauge", 0.0, 200_000.0, 1.0, "照度", "Illuminance"),
+    ("irradiance", "W/m2", "W/m2", "gauge", -100.0, 3000.0, 0.1, "日射量", "Irradiance"),
+    ("wind_speed", "m/s", "m/s", "gauge", 0.0, 120.0, 0.01, "風速", "Wind speed"),
+    ("wind_gust", "m/s", "m/s", "gauge", 0.0, 150.0, 0.01, "瞬間風速", "Wind gust"),
+    ("wind_direction", "rad", "rad", "gauge", 0.0, 6.2832, 0.001, "風向", "Wind direction"),
+    ("precipitation", "m", "m", "gauge", 0.0, 5.0, 0.0001, "降水量", "Precipitation"),
+    ("co2", "[ppm]", "ppm", "gauge", 0.0, 100_000.0, 1.0, "二酸化炭素", "Carbon dioxide"),
+    ("tvoc", "[ppm]", "ppm", "gauge", 0.0, 100_000.0, 0.001, "揮発性有機物", "Volatile organic compounds"),
+    ("sound_level", "dB", "dB", "gauge", -20.0, 200.0, 0.1, "音の大きさ", "Sound level"),
     ("battery_voltage", "V", "V", "gauge", 0.0, 60.0, 0.001, "電池の電圧", "Battery voltage"),
     ("battery_level", "%", "%EL", "gauge", 0.0, 100.0, 1.0, "電池の残り", "Battery level"),
+    ("battery_low", "1", "/", "state", 0.0, 1.0, 1.0, "電池切れ間近", "Battery low"),
+    ("supply_voltage", "V", "V", "gauge", 0.0, 1000.0, 0.001, "電源の電圧", "Supply voltage"),
+    ("voltage", "V", "V", "gauge", -1000.0, 100_000.0, 0.0001, "電圧", "Voltage"),
+    ("current", "A", "A", "gauge", -10_000.0, 10_000.0, 0.0001, "電流", "Current"),
+    ("power", "W", "W", "gauge", -1e9, 1e9, 0.1, "電力", "Power"),
+    ("energy", "J", "J", "counter", 0.0, 1e18, 1.0, "電力量", "Energy"),
     ("rssi", "dB[mW]", "dBm", "gauge", -200.0, 30.0, 1.0, "電波の強さ", "Signal strength"),
     ("snr", "dB", "dB", "gauge", -60.0, 60.0, 0.1, "電波の質", "Signal-to-noise ratio"),
     ("link_quality", "1", "/", "gauge", 0.0, 1.0, 0.001, "通信の質", "Link quality"),
     ("valid_samples", "1", "count", "gauge", 0.0, 65_535.0, 1.0, "有効な測定の数", "Valid samples"),
+    (
+        "echo_quality",
+        "1",
+        "/",
+        "gauge",
+        0.0,
+        65_535.0,
+        1.0,
+        "反射の質（機種ごとの数）",
+        "Echo quality (as the model counts)",
+    ),
+    ("is_tilted", "1", "/", "state", 0.0, 1.0, 1.0, "傾き検知", "Tilted"),
+    ("tilt", "rad", "rad", "gauge", -6.2832, 6.2832, 0.001, "傾き", "Tilt"),
+    ("pitch", "rad", "rad", "gauge", -6.2832, 6.2832, 0.001, "前後の傾き", "Pitch"),
+    ("roll", "rad", "rad", "gauge", -6.2832, 6.2832, 0.001, "左右の傾き", "Roll"),
+    ("acceleration_x", "m/s2", "m/s2", "gauge", -2000.0, 2000.0, 0.001, "加速度 x", "Acceleration x"),
+    ("acceleration_y", "m/s2", "m/s2", "gauge", -2000.0, 2000.0, 0.001, "加速度 y", "Acceleration y"),
+    ("acceleration_z", "m/s2", "m/s2", "gauge", -2000.0, 2000.0, 0.001, "加速度 z", "Acceleration z"),
+    ("latitude", "deg", "lat", "position", -90.0, 90.0, 1e-7, "緯度", "Latitude"),
+    ("longitude", "deg", "lon", "position", -180.0, 180.0, 1e-7, "経度", "Longitude"),
+    ("altitude", "m", "m", "position", -500.0, 20_000.0, 0.01, "標高", "Altitude"),
+    ("position_accuracy", "m", "m", "gauge", 0.0, 10_000_000.0, 0.1, "位置の誤差", "Position accuracy"),
+    ("satellites", "1", "count", "gauge", 0.0, 200.0, 1.0, "衛星の数", "Satellites"),
+    ("hdop", "1", "/", "gauge", 0.0, 1000.0, 0.01, "位置の精度低下率", "Horizontal dilution of precision"),
+    ("speed", "m/s", "m/s", "gauge", 0.0, 1000.0, 0.01, "速さ", "Speed"),
+    ("heading", "rad", "rad", "gauge", 0.0, 6.2832, 0.001, "進む向き", "Heading"),
+    ("in_trip", "1", "/", "state", 0.0, 1.0, 1.0, "移動中", "Moving"),
     ("occupancy", "1", "/", "state", 0.0, 1.0, 1.0, "人の動き", "Movement"),
     ("contact_open", "1", "/", "state", 0.0, 1.0, 1.0, "開閉", "Contact open"),
+    ("vibration", "1", "/", "state", 0.0, 1.0, 1.0, "振動", "Vibration"),
     ("tamper", "1", "/", "state", 0.0, 1.0, 1.0, "いたずら検知", "Tamper"),
+    ("water_leak", "1", "/", "state", 0.0, 1.0, 1.0, "水漏れ", "Water leak"),
+    ("smoke", "1", "/", "state", 0.0, 1.0, 1.0, "煙", "Smoke"),
+    ("is_dark", "1", "/", "state", 0.0, 1.0, 1.0, "暗い", "Dark"),
+    ("switch_on", "1", "/", "state", 0.0, 1.0, 1.0, "入切", "Switched on"),
+    ("sos", "1", "/", "event", 0.0, 1.0, 1.0, "緊急呼出し", "Emergency call"),
+    ("button", "1", "/", "event", 0.0, 5.0, 1.0, "ボタン", "Button"),
+    ("trap_state", "1", "/", "state", 0.0, 5.0, 1.0, "わなの状態", "Trap"),
     ("count", "1", "count", "counter", 0.0, 1e15, 1.0, "回数", "Count"),
+    ("open_duration", "s", "s", "gauge", 0.0, 1e10, 1.0, "開いていた長さ", "How long it was open"),
+    ("state_age", "s", "s", "gauge", 0.0, 1e10, 1.0, "変化からの時間", "Time since the change"),
+    ("uptime", "s", "s", "gauge", 0.0, 1e10, 1.0, "起動からの時間", "Uptime"),
+    (
+        "device_fault",
+        "1",
+        "/",
+        "state",
+        0.0,
+        65_535.0,
+        1.0,
+        "機器の不具合（機器の番号）",
+        "Device fault (the device's own code)",
+    ),
+    ("line_fault", "1", "/", "state", 0.0, 4.0, 1.0, "回線の不具合", "Line fault"),
+    ("online", "1", "/", "state", 0.0, 1.0, 1.0, "網につながっている", "Online"),
     ("spool_rows", "1", "count", "gauge", 0.0, 1e12, 1.0, "送信待ちの件数", "Rows waiting to be sent"),
     ("oldest_unsent_age", "s", "s", "gauge", 0.0, 1e10, 1.0, "送信待ちの最長時間", "Age of the oldest unsent row"),
     ("rows_dropped", "1", "count", "counter", 0.0, 1e15, 1.0, "捨てた件数", "Rows dropped"),
@@ -40,20 +117,65 @@ _ROWS: tuple[_Row, ...] = (
     ("restarts", "1", "count", "counter", 0.0, 1e12, 1.0, "起動の回数", "Restarts"),
 )
 
-
-def _table(rows: Iterable[_Row]) -> Mapping[str, Quantity]:
-    table: dict[str, Quantity] = {}
-    for key, unit, senml_unit, kind, lo, hi, resolution, title_ja, title_en in rows:
-        if key in table:
-            raise PermanentError(f"quantity {key!r} stands twice in the table")
-        table[key] = Quantity(
-            key=key, unit=unit, senml_unit=senml_unit, kind=kind, lo=lo, hi=hi,
-            resolution=resolution, title_ja=title_ja, title_en=title_en,
-        )  # fmt: skip
-    return MappingProxyType(table)
+_LABELS: Mapping[str, tuple[str, ...]] = {
+    "button": ("release", "single", "double", "long", "triple", "other"),
+    "trap_state": ("armed", "sprung", "moved", "disarmed", "fault", "unknown"),
+    "line_fault": ("none", "lost", "no_answer", "garbage", "wrong_instrument"),
+}
+_HEARSAY = frozenset({"line_fault", "online"})
+_CHANNEL = re.compile(r"([a-z][a-z0-9_]*)\.([1-9][0-9]?)", re.ASCII)
 
 
-QUANTITIES: Mapping[str, Quantity] = _table(_ROWS)
+class _Quantities(Mapping[str, Quantity]):
+    """The quantities by key; a key with a channel finds its quantity too, but only the plain keys are listed."""
+
+    def __init__(self, rows: Iterable[_Row]) -> None:
+        self._plain: dict[str, Quantity] = {}
+        for row in rows:
+            if row[0] in self._plain:
+                raise PermanentError(f"quantity {row[0]!r} stands twice in the table")
+            self._plain[row[0]] = _quantity(row)
+
+    def __getitem__(self, key: str) -> Quantity:
+        found = self._plain.get(key)
+        if found is not None:
+            return found
+        match = _CHANNEL.fullmatch(key)
+        base = self._plain[match[1]] if match is not None else None
+        if match is None or base is None or match[2] == "1":
+            raise KeyError(key)
+        title_ja, title_en = f"{base.title_ja} {match[2]}", f"{base.title_en} {match[2]}"
+        return replace(base, key=key, title_ja=title_ja, title_en=title_en)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plain)
+
+    def __len__(self) -> int:
+        return len(self._plain)
+
+
+def _quantity(row: _Row) -> Quantity:
+    key, unit, senml_unit, kind, lo, hi, resolution, title_ja, title_en = row
+    return Quantity(
+        key=key, unit=unit, senml_unit=senml_unit, kind=kind, lo=lo, hi=hi, resolution=resolution,
+        title_ja=title_ja, title_en=title_en, labels=_LABELS.get(key, ()), is_hearsay=key in _HEARSAY,
+    )  # fmt: skip
+
+
+QUANTITIES: Mapping[str, Quantity] = _Quantities(_ROWS)
+
+
+def base_key(key: str) -> str:
+    """Return the key of the quantity without its channel."""
+    return key.partition(".")[0]
+
+
+def label_value(key: str, label: str) -> float:
+    """Return the number that stands for `label` of the enumeration `key`. Raises PermanentError for one it lacks."""
+    labels = quantity(key).labels
+    if label not in labels:
+        raise PermanentError(f"{key} {label!r} is none of {', '.join(labels)}")
+    return float(labels.index(label))
 
 
 def quantity(key: str) -> Quantity:

@@ -164,8 +164,8 @@ class Resolver:
         if not meant.lo <= value <= meant.hi:
             limits = f"{meant.lo:g}..{meant.hi:g} {meant.unit}"
             raise RecordError("out_of_range", f"{name}: {value:g} is outside {limits}")
-        if meant.kind == "state" and not value.is_integer():
-            raise RecordError("out_of_range", f"{name}: {value:g} is no state, states are whole numbers")
+        if meant.kind in ("state", "event") and not value.is_integer():
+            raise RecordError("out_of_range", f"{name}: {value:g} is no {meant.kind}, those are whole numbers")
         return value
 
     def _given(self, record: Record, meant: Quantity, name: str) -> float:

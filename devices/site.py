@@ -43,22 +43,39 @@ class Station(_Part):
     elevation_m: float | None = None
 
 
+class PushToken(_Part):
+    """`[[gateway.source.token]]`: one sender of pushes; `sha256` of its token (`satomori devices token` makes one).
+
+    `devices` are those it may speak for; empty = all. The token itself never stands in a file of the site.
+    """
+
+    name: Name
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    devices: tuple[str, ...] = ()
+
+
 class Source(_Part):
     """`[[gateway.source]]`: one line or broker that a gateway listens to.
 
-    `serial`: `port` (path or glob such as /dev/serial/by-id/…), `device` (the device on that line), `baud` only when
-    it differs from the model's. `mqtt`: `host`, `port_number`, `uplink` (name of a network envelope), `topics` only
-    when they differ from the uplink's.
+    `serial`: `port` (path or glob such as /dev/serial/by-id/…) and one of `device` (the device on that line),
+    `devices` (polled instruments that share it, told apart by their `bus_address`) or `uplink` (a radio stick that
+    hears many); `baud` and `parity` only when they differ from the model's. `mqtt`: `host`, `port_number`, `uplink`
+    (name of a network envelope), `topics` only when they differ from the uplink's. `http`: `host` and `port_number` to
+    listen on, `uplink`; `token` says who may push what. `options` go to the uplink's plugin.
     """
 
-    kind: Literal["serial", "mqtt"]
+    kind: Literal["serial", "mqtt", "http"]
     port: str = ""
     device: str = ""
+    devices: tuple[str, ...] = ()
     baud: Annotated[int, Field(ge=50, le=4_000_000)] | None = None
+    parity: Literal["N", "E", "O"] | None = None
     host: str = "127.0.0.1"
     port_number: Annotated[int, Field(ge=1, le=65_535)] = 1883
     uplink: str = ""
     topics: tuple[str, ...] = ()
+    token: tuple[PushToken, ...] = ()
+    options: dict[str, Any] = {}
 
 
 class Gateway(_Part):
@@ -76,7 +93,9 @@ class Device(_Part):
     """`[[device]]`: one instrument.
 
     `model` names a catalogue entry; `senml` is a device that publishes on seam 2 by itself. `address` is its address
-    on the network (DevEUI, Zigbee friendly name, …). `mount_height_m` turns a distance into a snow depth;
+    on the network (DevEUI, Zigbee friendly name, …); `bus_address` that of a polled instrument on its line, asked every
+    `poll_interval_s`; `options` go to the model's plugin. `parent` is the gateway or device whose silence explains this
+    one's (a parent unit, a network gateway). `mount_height_m` turns a distance into a snow depth;
     `temperature_from` names the device whose `air_temperature` corrects it (only for gauges that do not correct
     themselves). `sprung_when` is the polarity of a trap contact. `expected_interval_s` overrides the model's.
     `quantities` lists the channels that must not fall silent (default: every channel once heard).
@@ -87,6 +106,10 @@ class Device(_Part):
     model: str
     station: Id
     address: str = ""
+    bus_address: Annotated[str, Field(max_length=32)] = ""
+    poll_interval_s: Annotated[float, Field(ge=0.5, le=86_400)] | None = None
+    parent: str = ""
+    options: dict[str, Any] = {}
     mount_height_m: Annotated[float, Field(gt=0, le=30)] | None = None
     temperature_from: str = ""
     sprung_when: Literal["open", "closed"] = "open"
