@@ -281,7 +281,8 @@ class DeviceSpec:
     a `Decoded` to the `Frame` payload and port. `quantities` are the keys `decode` may give (without a channel: see
     `devices.quantities`). `expected_interval_s` feeds the silence rule. `distance_compensated` says whether a distance
     already carries the air-temperature correction. `default_port` is the LoRaWAN FPort the model usually sends on,
-    None where the port says nothing or there is none.
+    None where the port says nothing or there is none. `resolutions`: steps on the wire where they are coarser than the
+    quantity's own (in its unit).
 
     `gathering` makes one reading of many frames. `polling` is the dialogue of an instrument that speaks only when it
     is asked. `configure(options)` returns this spec as the site's `device.options` want it, and raises PermanentError
@@ -299,6 +300,7 @@ class DeviceSpec:
     serial: SerialLine | None = None
     distance_compensated: bool = True
     default_port: int | None = None
+    resolutions: Mapping[str, float] = field(default_factory=dict)
     gathering: Gathering | None = None
     polling: Polling | None = None
     configure: Callable[[Options], DeviceSpec] | None = None
