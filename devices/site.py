@@ -203,6 +203,29 @@ class Ingest(_Part):
     max_future_s: Annotated[int, Field(ge=1, le=86_400)] = 300
 
 
+class Codecs(_Part):
+    """`[codecs]`: `folder` holds payload codecs of the site's own devices (`satomori devices add-codec`).
+
+    A relative path counts from the folder of `site.toml`; empty = there are none.
+    """
+
+    folder: str = ""
+
+
+class HomeAssistant(_Part):
+    """`[home_assistant]`: every device and alert appears there by itself, by MQTT discovery, while `enabled`.
+
+    It is outside our access control: devices of watched homes go there only with `include_watch`.
+    """
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 1883
+    discovery_prefix: str = "homeassistant"
+    topic_prefix: str = "satomori"
+    include_watch: bool = False
+
+
 class Site(_Part):
     """All of `site.toml`. `channel.<name>` holds the parameters of a channel plugin (host, port, sender …)."""
 
@@ -211,6 +234,8 @@ class Site(_Part):
     broker: Broker = Broker()
     ingest: Ingest = Ingest()
     alerting: Alerting = Alerting()
+    codecs: Codecs = Codecs()
+    home_assistant: HomeAssistant = HomeAssistant()
     station: tuple[Station, ...] = ()
     gateway: tuple[Gateway, ...] = ()
     device: tuple[Device, ...] = ()

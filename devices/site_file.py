@@ -54,13 +54,16 @@ def load_site(path: Path, *, checks: Sequence[SiteCheck] = ()) -> Site:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise SiteError([Problem(key="toml", message="the file is not UTF-8; save it as UTF-8", line=line)]) from error
-    return parse_site(text, checks=checks)
+    return parse_site(text, checks=checks, folder=path.parent)
 
 
-def parse_site(text: str, *, checks: Sequence[SiteCheck] = ()) -> Site:
-    """Return the Site written as TOML in `text`. Raises SiteError with all problems."""
+def parse_site(text: str, *, checks: Sequence[SiteCheck] = (), folder: Path | None = None) -> Site:
+    """Return the Site written as TOML in `text`; paths in it count from `folder`.
+
+    Raises SiteError with all problems.
+    """
     text = text.removeprefix("\ufeff")  # Windows editors put a byte order mark in front
-    table = _toml(text)
+    table = _placed(_toml(text), folder)
     try:
         site = Site.model_validate(table)
         slips: list[_Slip] = []
@@ -97,6 +100,14 @@ def _toml(text: str) -> dict[str, Any]:
     except RecursionError:
         line, message = 1, "values are nested too deeply"
     raise SiteError([Problem(key="toml", message=message, line=line)])
+
+
+def _placed(table: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+    """Make the codec folder absolute: services are not started where the site file lies."""
+    codecs = table.get("codecs")
+    if folder is not None and isinstance(codecs, dict) and isinstance(codecs.get("folder"), str) and codecs["folder"]:
+        codecs["folder"] = str((folder / codecs["folder"]).absolute())
+    return table
 
 
 def _slip(detail: dict[str, Any]) -> _Slip:

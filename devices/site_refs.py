@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from devices.model import DeviceSpec
+from devices.fitting import catalog_of, fit_device
+from devices.model import DeviceSpec, SatomoriError
 from devices.quantities import QUANTITIES
-from devices.registry import load_catalog, load_uplinks
-from devices.site import Device, Gateway, Problem, Rule, Site, Source
+from devices.registry import load_catalog
+from devices.site import Device, Problem, Rule, Site
+from devices.site_sources import check_sources
 
 _DEV_EUI = re.compile(r"[0-9A-Fa-f]{16}")
 _DIRECT_MODEL = "senml"
@@ -18,7 +20,7 @@ _DIRECT_MODEL = "senml"
 
 def check_references(site: Site) -> list[Problem]:
     """Return every reference of `site` that leads nowhere and every id or address that stands twice."""
-    looks = (_time_zone, _repeats, _devices, _gateways, _homes, _rules, _routes)
+    looks = (_time_zone, _repeats, _devices, _gateways, check_sources, _homes, _rules, _routes)
     return [problem for look in looks for problem in look(site)]
 
 
@@ -73,8 +75,20 @@ def _each(names: Iterable[str], known: Collection[str], *, what: str, key: str) 
         yield from _unknown(name, known, what=what, key=key)
 
 
+def _catalog(site: Site) -> tuple[Mapping[str, DeviceSpec], str]:
+    """Return the catalogue with the site's codecs; when these cannot be loaded, without them, and why."""
+    try:
+        return catalog_of(site), ""
+    except SatomoriError as error:
+        return load_catalog(), str(error)
+
+
 def _devices(site: Site) -> Iterator[Problem]:
-    catalog, stations, devices = load_catalog(), site.stations_by_id(), site.devices_by_id()
+    stations, devices = site.stations_by_id(), site.devices_by_id()
+    parents = {*devices, *(gateway.id for gateway in site.gateway)}
+    catalog, trouble = _catalog(site)
+    if trouble:
+        yield Problem(key="codecs.folder", message=trouble)
     for index, device in enumerate(site.device):
         at = f"device[{index}]"
         yield from _unknown(device.model, catalog, what="model", key=f"{at}.model")
@@ -86,9 +100,20 @@ def _devices(site: Site) -> Iterator[Problem]:
         if thermometer is not None and "air_temperature" not in thermometer.quantities:
             message = f"device {device.temperature_from!r} gives no air_temperature"
             yield Problem(key=f"{at}.temperature_from", message=message)
+        yield from _unknown(device.parent, parents, what="gateway or device", key=f"{at}.parent")
+        if device.parent == device.id:
+            yield Problem(key=f"{at}.parent", message="a device cannot be its own parent")
         spec = catalog.get(device.model)
         if spec is not None:
             yield from _address(device, spec, key=f"{at}.address")
+            yield from _options(device, spec, key=f"{at}.options")
+
+
+def _options(device: Device, spec: DeviceSpec, *, key: str) -> Iterator[Problem]:
+    try:
+        fit_device(spec, device)
+    except SatomoriError as error:
+        yield Problem(key=key, message=str(error))
 
 
 def _address(device: Device, spec: DeviceSpec, *, key: str) -> Iterator[Problem]:
@@ -103,46 +128,6 @@ def _gateways(site: Site) -> Iterator[Problem]:
     stations = site.stations_by_id()
     for index, gateway in enumerate(site.gateway):
         yield from _unknown(gateway.station, stations, what="station", key=f"gateway[{index}].station")
-        yield from _sources(gateway, site, at=f"gateway[{index}]")
-        ports = [source.port if source.kind == "serial" else "" for source in gateway.source]
-        yield from _twice(ports, table=f"gateway[{index}].source", key="port")
-    lines = [(f"gateway[{g}].source[{s}].device", source.device) for g, s, source in _serial_sources(site)]
-    counts = Counter(device for _, device in lines if device)
-    for key, device in lines:
-        if counts[device] > 1:
-            yield Problem(key=key, message=f"device {device!r} is on {counts[device]} serial lines; it can be on one")
-
-
-def _serial_sources(site: Site) -> Iterator[tuple[int, int, Source]]:
-    for g, gateway in enumerate(site.gateway):
-        for s, source in enumerate(gateway.source):
-            if source.kind == "serial":
-                yield g, s, source
-
-
-def _sources(gateway: Gateway, site: Site, *, at: str) -> Iterator[Problem]:
-    for number, source in enumerate(gateway.source):
-        key = f"{at}.source[{number}]"
-        yield from _serial(source, site, key=key) if source.kind == "serial" else _mqtt(source, key=key)
-
-
-def _serial(source: Source, site: Site, *, key: str) -> Iterator[Problem]:
-    devices = site.devices_by_id()
-    if not source.port:
-        yield Problem(key=f"{key}.port", message="a serial source needs its port, such as /dev/serial/by-id/...")
-    if not source.device:
-        yield Problem(key=f"{key}.device", message="a serial source needs the device on its line")
-    yield from _unknown(source.device, devices, what="device", key=f"{key}.device")
-    device = devices.get(source.device)
-    spec = load_catalog().get(device.model) if device is not None else None
-    if spec is not None and spec.serial is None:
-        yield Problem(key=f"{key}.device", message=f"model {spec.model!r} does not speak on a serial line")
-
-
-def _mqtt(source: Source, *, key: str) -> Iterator[Problem]:
-    if not source.uplink:
-        yield Problem(key=f"{key}.uplink", message="an mqtt source needs its uplink (name of a network envelope)")
-    yield from _unknown(source.uplink, load_uplinks(), what="uplink", key=f"{key}.uplink")
 
 
 def _homes(site: Site) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ compile() {
 
 # The larger one first; the smaller one then takes its versions from it.
 compile requirements-test.lock --extra test "$@"
-compile requirements.lock --extra demo --constraint requirements-test.lock "$@"
+compile requirements.lock --extra demo --extra box --constraint requirements-test.lock "$@"
 for lock in requirements.lock requirements-test.lock; do
     { echo "# Made by \`make lock\` from pyproject.toml. Do not edit."; grep -v '^#' "$lock" | sed '/^$/d'; } >"$lock.new"
     mv "$lock.new" "$lock"

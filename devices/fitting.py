@@ -1,0 +1,68 @@
+"""Models and envelopes as a site wants them: the catalogue, the site's own codecs, and the options of each device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+from devices.model import DeviceSpec, Options, PermanentError, UplinkSpec
+from devices.registry import load_catalog, load_uplinks
+from devices.site import Device, Site, Source
+
+Spec = TypeVar("Spec")
+
+
+def catalog_of(site: Site) -> Mapping[str, DeviceSpec]:
+    """Return the catalogue and the codecs of the site's own folder (`[codecs] folder`), by model.
+
+    Raises PermanentError for a codec that cannot be loaded or is named like a model of the catalogue.
+    """
+    catalog = load_catalog()
+    if not site.codecs.folder:
+        return catalog
+    from devices.codec_catalog import load_codecs  # a box without codecs does not need the engine
+
+    codecs = load_codecs(Path(site.codecs.folder))
+    twice = sorted(set(codecs) & set(catalog))
+    if twice:
+        raise PermanentError(f"codec {twice[0]!r} has the name of a model of the catalogue")
+    return MappingProxyType({**catalog, **codecs})
+
+
+def fit_device(spec: DeviceSpec, device: Device) -> DeviceSpec:
+    """Return `spec` as the device's `options` and `poll_interval_s` want it.
+
+    Raises PermanentError naming what is wrong.
+    """
+    fitted = spec
+    if device.options:
+        fitted = _configured(spec.configure, device.options, what=f"model {spec.model}")
+    if device.poll_interval_s is not None:
+        if fitted.polling is None:
+            raise PermanentError(f"model {spec.model} is not polled, so poll_interval_s says nothing")
+        fitted = replace(fitted, polling=replace(fitted.polling, interval_s=device.poll_interval_s))
+    return fitted
+
+
+def fit_devices(site: Site) -> Mapping[str, DeviceSpec]:
+    """Return the spec of each device of the site that has a known model, by device id. Raises PermanentError."""
+    catalog = catalog_of(site)
+    return {device.id: fit_device(catalog[device.model], device) for device in site.device if device.model in catalog}
+
+
+def fit_uplink(source: Source) -> UplinkSpec:
+    """Return the uplink of a source as its `options` want it. Raises PermanentError, also for an unknown one."""
+    uplinks = load_uplinks()
+    if source.uplink not in uplinks:
+        raise PermanentError(f"uplink {source.uplink!r} is unknown")
+    spec = uplinks[source.uplink]
+    return _configured(spec.configure, source.options, what=f"uplink {spec.name}") if source.options else spec
+
+
+def _configured(configure: Callable[[Options], Spec] | None, options: Options, *, what: str) -> Spec:
+    if configure is None:
+        raise PermanentError(f"{what} has no options, but {', '.join(sorted(options))} is given")
+    return configure(options)
