@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,7 @@ def test_an_uplink_is_a_frame_with_what_the_network_knows() -> None:
             port=2,
         ),
         seq=4,
+        observed_ns=1_684_741_625_404_859_000,
         values={"rssi": -35.0, "snr": 11.5},
     )
 
@@ -72,6 +74,31 @@ def test_a_missing_frame_counter_is_not_zero(change: dict[str, Any], seq: int | 
     assert one({key: value for key, value in EVENT.items() if key != "fCnt"}).seq is None
 
 
+@pytest.mark.parametrize("time", [None, "", "noon", 5, "2023-05-22T07:47:05", "1969-12-31T00:00:00Z"])
+def test_a_time_that_is_none_costs_only_the_time(time: Any) -> None:
+    assert one(EVENT | {"time": time}) == replace(one(EVENT), observed_ns=None)
+
+
+@pytest.mark.bad_input(56)
+def test_copies_with_another_id_and_time_of_the_network_keep_the_frame_counter() -> None:
+    copy = EVENT | {"deduplicationId": "0e8b5a4e-0000-4000-8000-000000000000", "time": "2023-05-22T07:47:06+00:00"}
+    assert (one(copy).seq, one(copy).frame) == (one(EVENT).seq, one(EVENT).frame)
+
+
+@pytest.mark.bad_input(57)
+def test_buffered_uplinks_of_one_second_stay_apart_by_their_counter() -> None:
+    envelopes = [one(EVENT | {"fCnt": number}) for number in range(500)]
+    assert len({(e.frame.address, e.seq) for e in envelopes}) == 500
+    assert len({e.observed_ns for e in envelopes}) == 1
+
+
+@pytest.mark.parametrize("topic", ["", "up", "hooks/chirpstack"])
+def test_a_push_is_read_by_its_content(topic: str) -> None:
+    assert unwrap(EVENT, topic=topic) == unwrap(EVENT)
+    assert unwrap({"deviceInfo": EVENT["deviceInfo"], "devAddr": "20000001"}, topic=topic) == ()
+
+
+@pytest.mark.bad_input(58)
 @pytest.mark.parametrize(
     ("data", "payload"),
     [
@@ -112,6 +139,7 @@ def test_other_events_carry_no_device_data(event: str) -> None:
     assert unwrap(b"anything", topic=TOPIC.replace("up", event)) == ()
 
 
+@pytest.mark.bad_input(48, 59)
 @pytest.mark.parametrize("data", ["", None])
 def test_an_uplink_without_payload_is_a_keep_alive(data: object) -> None:
     assert unwrap(EVENT | {"data": data}) == ()
@@ -167,7 +195,7 @@ def test_what_the_simulator_wraps_is_unwrapped_again(payload: bytes, seq: int, p
         received_ns=RECEIVED_NS,
         port=port,
     )
-    sent = Envelope(frame=frame, seq=seq, values={"rssi": -100.0, "snr": 5.5})
+    sent = Envelope(frame=frame, seq=seq, observed_ns=RECEIVED_NS, values={"rssi": -100.0, "snr": 5.5})
     topic, wrapped = UPLINK.wrap(sent)
     assert UPLINK.unwrap(message(topic, wrapped)) == (sent,)
 
