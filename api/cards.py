@@ -17,7 +17,7 @@ from api.schemas import Activity, AlertOut, DeviceOut, FlagKey, Meaning, Station
 from api.times import iso, iso_or_none
 from api.town import Town
 from devices.model import Severity
-from devices.quantities import QUANTITIES
+from devices.quantities import QUANTITIES, is_hearsay
 from devices.site import Device, Domain, SeverityKey, Station
 from ingest.journal_read import LatestRow
 
@@ -122,7 +122,7 @@ def device_parts(picture: Picture, device_id: str) -> list[Facts]:
     if device is not None:
         known = frozenset(picture.latest.get(device_id, {}))
         needed = dict.fromkeys((*device.quantities, *picture.town.headline(device, known)[:1]))
-        parts += [device_facts(picture, device_id, quantity=key) for key in needed]
+        parts += [device_facts(picture, device_id, quantity=key) for key in needed if not is_hearsay(key)]
     return parts
 
 

@@ -183,6 +183,11 @@ def base_key(key: str) -> str:
     return key.partition(".")[0]
 
 
+def is_hearsay(key: str) -> bool:
+    """Whether this is said about a device, not by it: no sign of its life. A key that is not in the table is not."""
+    return base_key(key) in _HEARSAY
+
+
 def label_value(key: str, label: str) -> float:
     """Return the number that stands for `label` of the enumeration `key`. Raises PermanentError for one it lacks."""
     labels = quantity(key).labels

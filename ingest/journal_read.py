@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from devices.model import Event, EventState, Severity, TransientError
+from devices.quantities import is_hearsay
 from ingest.journal_schema import connect_reader
 from ingest.receipts import Ranges
 
@@ -41,7 +42,8 @@ class LatestRow:
     """Newest observation of a series.
 
     `value` NaN: the device says it is bad. `heard_ns`: newest receive time of a reading that was not resent, 0 when
-    there was none. `commit_no`: the commit that last changed this row.
+    there was none, and for hearsay (said about the device, not by it). `commit_no`: the commit that last changed this
+    row.
     """
 
     device_id: str
@@ -175,7 +177,8 @@ class JournalReader:
         return [
             LatestRow(
                 device_id=device_id, quantity=quantity, value=_number_or_nan(value), flag=flag,
-                observed_ns=observed_ns, received_ns=received_ns, heard_ns=heard_ns, commit_no=commit_no,
+                observed_ns=observed_ns, received_ns=received_ns, commit_no=commit_no,
+                heard_ns=0 if is_hearsay(quantity) else heard_ns,
             )
             for device_id, quantity, value, flag, observed_ns, received_ns, heard_ns, commit_no in self._rows(
                 sql, after_commit_no

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from devices.model import SECOND_NS, EventState
+from devices.quantities import is_hearsay
 from ingest.batch import Batch, Bools, Int64s
 from ingest.events import Mark, Subject
 from ingest.plugins import Params, RuleSpec, Scope, View, Watched
@@ -91,7 +92,7 @@ class NoMotion:
         for array in (self._kind, self._alive_ns, self._home, self._sensor):
             array.grow(series + 1)
         watched = self._scope.watched.get(device_id)
-        if watched is None:
+        if watched is None or is_hearsay(quantity):
             return
         self._home.values[series] = self._homes.add(watched.home, unit=watched.unit)
         self._kind.values[series] = _KINDS.get(quantity, _NOTHING)

@@ -3,7 +3,8 @@
 Asks `received_ns` ("is it alive?"), never `observed_ns`: back-filled data neither clear a silence nor raise one. The
 deadline is the last fresh reading + `intervals` x expected interval + `grace_s`; the event bears the deadline as its
 time, whenever the tick came that saw it. Time in which the hub itself was away does not count. A device that was never
-heard is counted from the first start of ingest; a channel that the site does not list is watched once heard.
+heard is counted from the first start of ingest; a channel that the site does not list is watched once heard. What a
+gateway or a network says about a device (hearsay: line fault, online) is no sign of its life, and no such channel.
 
 Source: contract of the design notes, promise 5 (3 expected intervals + grace + 1 tick).
 """
@@ -17,6 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from devices.model import SECOND_NS, EventState
+from devices.quantities import is_hearsay
 from ingest.batch import Batch, Int32s, Int64s
 from ingest.events import Mark, Subject
 from ingest.plugins import Params, RuleSpec, Scope, View, Watched
@@ -59,7 +61,8 @@ class Silent:
         return tuple(quantity for quantity in watched.listed if self._applies_to(quantity))
 
     def _applies_to(self, quantity: str) -> bool:
-        return not self._scope.quantities or quantity in self._scope.quantities
+        is_wanted = not self._scope.quantities or quantity in self._scope.quantities
+        return is_wanted and not is_hearsay(quantity)
 
     def _add(self, watched: Watched, *, quantity: str) -> int:
         key = f"{watched.device_id}/{quantity}" if quantity else watched.device_id
@@ -79,7 +82,7 @@ class Silent:
         """Take up a channel of a watched device."""
         self._place.grow(series + 1)
         watched = self._scope.watched.get(device_id)
-        if watched is None:
+        if watched is None or is_hearsay(quantity):
             return
         if not self._params.channel:
             self._place.values[series] = self._add(watched, quantity="")
