@@ -147,7 +147,8 @@ class Envelope:
 
     `values` are link-level readings (rssi, snr, online) in quantity units. `is_retained` marks an MQTT retained
     message: history, never fresh. `is_status`: the network speaks about the device (availability); there is no
-    payload to decode, only `values`. `observed_ns` is when the network got it, by the network's clock.
+    payload to decode, only `values`. `has_restarted`: the network says that the device has just joined anew.
+    `observed_ns` is when the network got it, by the network's clock.
     """
 
     frame: Frame
@@ -156,6 +157,7 @@ class Envelope:
     values: Mapping[str, float] = field(default_factory=dict)
     is_retained: bool = False
     is_status: bool = False
+    has_restarted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ class _Town:
             yield Problem(key=f"{at}.options", message=str(error))
             return
         fits = {"serial": spec.serial is not None, "mqtt": bool(spec.topics or source.topics), "http": spec.is_pushed}
-        if not fits[source.kind]:
+        if not fits.get(source.kind, True):  # another kind is told by the model
             yield Problem(key=f"{at}.uplink", message=f"uplink {spec.name!r} does not come by {source.kind}")
 
     def _tokens(self, source: Source, *, at: str) -> Iterator[Problem]:

@@ -17,10 +17,9 @@ from devices.clock import Clock
 from devices.link import LinkOptions, Subscriber
 from devices.logs import setup_logging
 from devices.model import PermanentError, TransientError
-from devices.registry import load_catalog, load_uplinks
 from devices.site import Gateway, Site, Source
 from gateway.clocks import SANE_FROM_NS, ClockLimits, DeviceClocks
-from gateway.decode import Decoder, Plugins
+from gateway.decode import Decoder, Plugins, plugins_of, uplink_key
 from gateway.hub import HubPublisher, hub_link_options
 from gateway.intake import CLOCK_NOTES, Intake, report_damaged
 from gateway.pulse import Pulse, PulseOptions
@@ -159,7 +158,7 @@ def _serve(part: Part, stop: Event) -> None:
 def make_parts(gateway: Gateway, options: GatewayOptions, spool: Spool) -> list[Part]:
     """Return the parts of a gateway in the order in which they start: sources, pulse, uplink."""
     wake = Event()
-    plugins = Plugins(catalog=load_catalog(), uplinks=load_uplinks())
+    plugins = plugins_of(options.site, gateway)
     believed = {device_id: int(text) for device_id, text in spool.notes(CLOCK_NOTES).items()}
     decoder = Decoder(options.site, plugins, DeviceClocks(clock_limits(options.clock), believed=believed))
     intake = Intake(decoder, spool, wake=wake.set)
@@ -192,12 +191,12 @@ class _Bench:
 
     def source_part(self, number: int, source: Source) -> Part:
         name = f"{source.kind}-{number}"
-        made = self._serial(name, source) if source.kind == "serial" else self._mqtt(name, source)
+        made = self._serial(name, source) if source.kind == "serial" else self._mqtt(number, source)
         return Part(name=name, run=made.run)
 
     def _serial(self, name: str, source: Source) -> SerialSource:
         device = self.options.site.devices_by_id().get(source.device)
-        spec = self.plugins.catalog.get(device.model) if device is not None else None
+        spec = self.plugins.devices.get(source.device) if device is not None else None
         if spec is None or spec.serial is None:
             raise PermanentError(f"source {name} of {self.gateway.id}: {source.device!r} is no serial device")
         serial_options = SerialOptions(
@@ -210,14 +209,15 @@ class _Bench:
         )
         return SerialSource(serial_options, self.intake, now_ns=self.options.clock.now_ns)
 
-    def _mqtt(self, name: str, source: Source) -> MqttSource:
-        uplink = self.plugins.uplinks.get(source.uplink)
+    def _mqtt(self, number: int, source: Source) -> MqttSource:
+        name, key = f"{source.kind}-{number}", uplink_key(number, source)
+        uplink = self.plugins.uplinks.get(key)
         if uplink is None:
             raise PermanentError(f"source {name} of {self.gateway.id}: uplink {source.uplink!r} is unknown")
         # the session in the broker hangs on this id, so it must be the same after every start
         link_options = LinkOptions(host=source.host, port=source.port_number, client_id=f"{self.gateway.id}-{name}")
         feed = Subscriber(link_options, source.topics or uplink.topics)
-        mqtt_options = MqttOptions(name=name, gateway_id=self.gateway.id, uplink=uplink.name)
+        mqtt_options = MqttOptions(name=name, gateway_id=self.gateway.id, uplink=key)
         return MqttSource(mqtt_options, feed, self.intake, now_ns=self.options.clock.now_ns)
 
     def pulse_part(self) -> Part:

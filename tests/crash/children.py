@@ -19,10 +19,9 @@ from typing import cast
 from devices.clock import Clock
 from devices.link import AckToken, Message, Subscriber
 from devices.model import SECOND_NS
-from devices.registry import load_catalog, load_uplinks
 from devices.site import Site
 from gateway.clocks import DeviceClocks
-from gateway.decode import Decoder, Plugins
+from gateway.decode import Decoder, plugins_of
 from gateway.intake import CLOCK_NOTES, Intake, report_damaged
 from gateway.pulse import Pulse, PulseOptions
 from gateway.run import clock_limits
@@ -196,7 +195,7 @@ def make_gateway(order: Order, port: Port, points: Points) -> Round:
     options = SpoolOptions(path=order.folder / SPOOL_FILE, max_bytes=8 * _MIB, keep_done_ns=KEEP_DONE_NS)
     with points.doing("open"):
         spool = Spool.open(options, now_ns=port.now_ns)
-    plugins = Plugins(catalog=load_catalog(), uplinks=load_uplinks())
+    plugins = plugins_of(order.site, order.site.gateway[0])
     believed = {device_id: int(text) for device_id, text in spool.notes(CLOCK_NOTES).items()}
     decoder = Decoder(order.site, plugins, DeviceClocks(clock_limits(TownClock(port)), believed=believed))
     intake = Intake(decoder, spool, wake=lambda: None)

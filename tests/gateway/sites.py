@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from devices.model import SECOND_NS
-from devices.registry import load_catalog, load_uplinks
 from devices.site import Site
 from devices.site_file import parse_site
 from gateway.clocks import ClockLimits, DeviceClocks
-from gateway.decode import Decoder, Plugins
+from gateway.decode import Decoder, Plugins, plugins_of
 from gateway.intake import Intake
 from gateway.spool import Spool
 
@@ -82,7 +81,8 @@ def make_site(*, sources: str = "", broker_port: int = 1883) -> Site:
 
 
 def plugins() -> Plugins:
-    return Plugins(catalog=load_catalog(), uplinks=load_uplinks())
+    site = make_site()
+    return plugins_of(site, site.gateway[0])
 
 
 def make_decoder(*, believed: dict[str, int] | None = None, known: Plugins | None = None) -> Decoder:
