@@ -43,22 +43,37 @@ def test_a_history_record_has_its_own_time() -> None:
     assert DEVICE.encode(decoded).payload == bytes.fromhex("20ce00f15365f6ff6501")
 
 
+@pytest.mark.bad_input(56)
+@pytest.mark.parametrize(
+    "payload",
+    ["060000 20ce 00f15365 f6ff 65 01", "20ce 00f15365 f6ff 65 01 060000"],
+    ids=["record behind", "record before"],
+)
+def test_a_history_record_beside_others_is_earlier(payload: str) -> None:
+    record = Decoded(
+        values={"air_temperature": -1.0, "relative_humidity": 50.5, "contact_open": 1.0},
+        observed_ns=1_700_000_000 * 10**9,
+        is_history=True,
+    )
+    decoded = DEVICE.decode(frame(DEVICE, payload))
+    assert decoded == Decoded(values={"contact_open": 0.0}, earlier=(record,))
+    assert DEVICE.decode(DEVICE.encode(decoded)) == decoded
+
+
 @pytest.mark.parametrize(
     ("payload", "words"),
     [
         ("9999", "channel 9999"),
-        ("ff0bff 9999", "channel 9999"),
+        ("ff0f00 9999", "channel 9999"),
         ("01", "type is missing"),
         ("01755c 03", "type is missing"),
         ("0175", "is cut: 0 of 1"),
         ("01755c 036734", "is cut: 1 of 2"),
         ("060001 ff16613600", "is cut: 3 of 8"),
-        ("060002", "neither 0 nor 1"),
-        ("0600ff", "neither 0 nor 1"),
-        ("20ce 00f15365 f6ff 65", "history"),
-        ("20ce 00f15365 f6ff 65 01 060001", "history"),
-        ("060001 20ce 00f15365 f6ff 65 01", "history"),
-        ("20ce 00f15365 f6ff 65 05", "neither 0 nor 1"),
+        ("060002", "none of 0 to 1"),
+        ("0600ff", "none of 0 to 1"),
+        ("20ce 00f15365 f6ff 65", "is cut: 7 of 8"),
+        ("20ce 00f15365 f6ff 65 05", "none of 0 to 1"),
     ],
 )
 def test_a_payload_of_another_shape_is_refused(payload: str, words: str) -> None:
