@@ -12,65 +12,23 @@ Source: https://www.decentlab.com/products/ultrasonic-distance-/-level-sensor-fo
 
 from __future__ import annotations
 
-import math
-import struct
+from devices.model import DeviceSpec
+from devices.payloads.decentlab import BATTERY, Block, Gate, Model, Word
 
-from devices.lorawan import application_payload, frame_of, has_number, steps
-from devices.model import Decoded, DeviceSpec, Frame, PermanentError
-
-_VERSION = 2
-_HAS_DISTANCE = 1
-_HAS_BATTERY = 2
-_HEADER_BYTES = 5
-_DEVICE_ID = 1
-_WORD = (0, 65_535)
-_SAMPLES = (1, 65_535)
-
-
-def decode(frame: Frame) -> Decoded:
-    """Return `distance` (m, NaN without a valid sample), `valid_samples` and `battery_voltage` (V).
-
-    Raises PermanentError when port, version, flags or length are not what the format says.
-    """
-    payload = application_payload(frame)
-    if len(payload) < _HEADER_BYTES:
-        raise PermanentError(f"payload has {len(payload)} bytes, at least {_HEADER_BYTES} are needed")
-    version, _device, flags = struct.unpack(">BHH", payload[:_HEADER_BYTES])
-    if version != _VERSION:
-        raise PermanentError(f"protocol version {version} is not {_VERSION}")
-    if flags & ~(_HAS_DISTANCE | _HAS_BATTERY):
-        raise PermanentError(f"flags 0x{flags:04x} name blocks that a DL-MBX does not have")
-    expected = _HEADER_BYTES + 4 * bool(flags & _HAS_DISTANCE) + 2 * bool(flags & _HAS_BATTERY)
-    if len(payload) != expected:
-        raise PermanentError(f"payload has {len(payload)} bytes, flags 0x{flags:04x} need {expected}")
-    words = struct.unpack(f">{(len(payload) - _HEADER_BYTES) // 2}H", payload[_HEADER_BYTES:])
-    values: dict[str, float] = {}
-    if flags & _HAS_DISTANCE:
-        values["distance"] = words[0] / 1000 if words[1] > 0 else math.nan
-        values["valid_samples"] = float(words[1])
-    if flags & _HAS_BATTERY:
-        values["battery_voltage"] = words[-1] / 1000
-    return Decoded(values=values)
-
-
-def encode(decoded: Decoded) -> Frame:
-    """Return the payload for those of the three quantities that are given; `valid_samples` goes with `distance`."""
-    values = decoded.values
-    flags, blocks = 0, b""
-    if "distance" in values:
-        flags |= _HAS_DISTANCE
-        if math.isnan(values["distance"]):
-            blocks += struct.pack(">HH", 0, 0)
-        else:
-            samples = (
-                steps(decoded, "valid_samples", per_unit=1, limits=(1, 65_535)) if "valid_samples" in values else 1
-            )
-            blocks += struct.pack(">HH", steps(decoded, "distance", per_unit=1000, limits=_WORD), samples)
-    if has_number(values, "battery_voltage"):
-        flags |= _HAS_BATTERY
-        blocks += struct.pack(">H", steps(decoded, "battery_voltage", per_unit=1000, limits=_WORD))
-    return frame_of(struct.pack(">BHH", _VERSION, _DEVICE_ID, flags) + blocks, port=1)
-
+_MODEL = Model(
+    name="DL-MBX",
+    blocks=(
+        Block(
+            length=2,
+            words=(
+                Word(key="distance", at=0, per_unit=1000),
+                Word(key="valid_samples", at=1, per_unit=1, default=1),
+            ),
+            gate=Gate(key="distance", by="valid_samples", good=(1, 65_535), closed=0),
+        ),
+        BATTERY,
+    ),
+)
 
 DEVICE = DeviceSpec(
     model="decentlab_dl_mbx",
@@ -79,7 +37,7 @@ DEVICE = DeviceSpec(
     quantities=("distance", "valid_samples", "battery_voltage"),
     expected_interval_s=600,
     transport="lorawan",
-    decode=decode,
-    encode=encode,
+    decode=_MODEL.decode,
+    encode=_MODEL.encode,
     default_port=1,
 )
