@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from devices.fitting import catalog_of, fit_device
 from devices.model import DeviceSpec, SatomoriError
+from devices.offer import offer
 from devices.quantities import QUANTITIES
 from devices.registry import load_catalog
 from devices.site import Device, Problem, Rule, Site
@@ -66,8 +67,7 @@ def _twice(names: Sequence[str], *, table: str, key: str) -> Iterator[Problem]:
 
 def _unknown(name: str, known: Collection[str], *, what: str, key: str) -> Iterator[Problem]:
     if name and name not in known:
-        some = ", ".join(sorted(filter(None, known))[:12]) or "none is defined"
-        yield Problem(key=key, message=f"{what} {name!r} does not exist; there is: {some}")
+        yield Problem(key=key, message=f"{what} {name!r} does not exist; {offer(name, known)}")
 
 
 def _each(names: Iterable[str], known: Collection[str], *, what: str, key: str) -> Iterator[Problem]:

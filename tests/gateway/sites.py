@@ -40,6 +40,7 @@ spool_max_mib = 8
 id = "snow-01"
 name = "峠の雪"
 model = "maxbotix_mb7374"
+options = {{ frames_per_reading = 1 }}
 station = "pass"
 mount_height_m = 4.0
 [[device]]
