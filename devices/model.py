@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LogFields = dict[str, str | int | float | bool | None]
 Clock = Literal["device", "gateway"]
 Kind = Literal["gauge", "state", "event", "counter", "position"]
-Transport = Literal["serial", "mqtt", "http", "lorawan"]
+Transport = Literal["serial", "mqtt", "http", "lorawan", "enocean"]
 
 SECOND_NS = 1_000_000_000
 

@@ -215,7 +215,8 @@ class Codecs(_Part):
 class HomeAssistant(_Part):
     """`[home_assistant]`: every device and alert appears there by itself, by MQTT discovery, while `enabled`.
 
-    It is outside our access control: devices of watched homes go there only with `include_watch`.
+    It is outside our access control: devices of watched homes go there only with `include_watch`. The broker's
+    password stands in `password_file`.
     """
 
     enabled: bool = False
@@ -223,6 +224,8 @@ class HomeAssistant(_Part):
     port: Annotated[int, Field(ge=1, le=65_535)] = 1883
     discovery_prefix: str = "homeassistant"
     topic_prefix: str = "satomori"
+    username: str = ""
+    password_file: str = ""
     include_watch: bool = False
 
 

@@ -16,6 +16,8 @@ from devices.site import Device, Problem, Rule, Site
 from devices.site_sources import check_sources
 
 _DEV_EUI = re.compile(r"[0-9A-Fa-f]{16}")
+_ENOCEAN_ID = re.compile(r"[0-9A-Fa-f]{8}(?:[0-9A-Fa-f]{4})?")
+_ALWAYS_ON = frozenset({"device-silent", "ingest-silent", "device-fault", "battery-outlook", "trap-check"})
 _DIRECT_MODEL = "senml"
 
 
@@ -101,12 +103,21 @@ def _devices(site: Site) -> Iterator[Problem]:
             message = f"device {device.temperature_from!r} gives no air_temperature"
             yield Problem(key=f"{at}.temperature_from", message=message)
         yield from _unknown(device.parent, parents, what="gateway or device", key=f"{at}.parent")
-        if device.parent == device.id:
-            yield Problem(key=f"{at}.parent", message="a device cannot be its own parent")
+        if _is_own_ancestor(device, devices):
+            yield Problem(key=f"{at}.parent", message=f"{device.id!r} is its own parent, or its parent's parent")
         spec = catalog.get(device.model)
         if spec is not None:
             yield from _address(device, spec, key=f"{at}.address")
             yield from _options(device, spec, key=f"{at}.options")
+
+
+def _is_own_ancestor(device: Device, devices: Mapping[str, Device]) -> bool:
+    seen: set[str] = set()
+    above = device.parent
+    while above in devices and above not in seen:
+        seen.add(above)
+        above = devices[above].parent
+    return device.id in seen
 
 
 def _options(device: Device, spec: DeviceSpec, *, key: str) -> Iterator[Problem]:
@@ -120,8 +131,13 @@ def _address(device: Device, spec: DeviceSpec, *, key: str) -> Iterator[Problem]
     if spec.transport == "lorawan" and not _DEV_EUI.fullmatch(device.address):
         message = f"a LoRaWAN device needs its DevEUI, 16 hexadecimal digits (got {device.address!r})"
         yield Problem(key=key, message=message)
+    if spec.transport == "enocean" and not _ENOCEAN_ID.fullmatch(device.address):
+        message = f"an EnOcean device needs its sender id, 8 or 12 hexadecimal digits (got {device.address!r})"
+        yield Problem(key=key, message=message)
     if spec.transport == "mqtt" and spec.model != _DIRECT_MODEL and not device.address:
         yield Problem(key=key, message="a device behind an MQTT bridge needs its name there as address")
+    if spec.transport == "http" and not device.address:
+        yield Problem(key=key, message="a device behind a network of its maker needs its number there as address")
 
 
 def _gateways(site: Site) -> Iterator[Problem]:
@@ -174,5 +190,5 @@ def _routes(site: Site) -> Iterator[Problem]:
 
 
 def _rule_ids(rules: Sequence[Rule]) -> set[str]:
-    """Rules that stand in the file, and those that always run: nobody may forget silence."""
-    return {rule.id for rule in rules} | {"device-silent", "ingest-silent"}
+    """Rules that stand in the file, and those that always run: nobody may forget silence or faults."""
+    return {rule.id for rule in rules} | _ALWAYS_ON

@@ -21,6 +21,7 @@ from devices.site_file import parse_site
 
 CATALOG = load_catalog()
 DIRECT = "senml"
+ADDRESSES = {"enocean": "0181b744"}
 ON_A_WIRE = sorted(set(CATALOG) - {DIRECT})
 
 
@@ -83,7 +84,7 @@ def test_its_transport_reaches_a_gateway(model: str) -> None:
 def test_a_site_may_name_it(model: str) -> None:
     site = parse_site(
         'version = 1\n[town]\nid = "t"\nname = "T"\n[[station]]\nid = "s"\nname = "S"\ndomain = "snow"\n'
-        f'[[device]]\nid = "d"\nname = "D"\nmodel = "{model}"\nstation = "s"\naddress = "70b3d57050000001"\n'
+        f'[[device]]\nid = "d"\nname = "D"\nmodel = "{model}"\nstation = "s"\naddress = "{ADDRESSES.get(CATALOG[model].transport, "70b3d57050000001")}"\n'
     )
     assert site.device[0].model == model
 
