@@ -15,19 +15,24 @@ from zoneinfo import ZoneInfo
 from alerts.model import Alert
 from alerts.routing import INGEST_SILENT
 from devices.model import SECOND_NS
-from devices.quantities import QUANTITIES
+from devices.quantities import QUANTITIES, base_key
 from devices.site import Domain, Language, Site
 
 TextKind = Literal[
     "snow_depth", "threshold", "trap_sprung", "contact", "device_silent", "watch_check", "watch_device",
-    "ingest_silent", "plain",
+    "device_fault", "battery_outlook", "trap_check", "trap_moved", "ingest_silent", "plain",
 ]  # fmt: skip
 TEXT_KINDS: tuple[TextKind, ...] = get_args(TextKind)
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-DEFAULT_SILENT_RULE = "device-silent"
-"""Rule id of the silence rule that ingest adds when the site has none."""
+DEFAULT_RULES: Mapping[str, str] = {
+    "device-silent": "silent", "device-fault": "device_fault", "trap-check": "trap_check",
+    "battery-outlook": "battery_outlook",
+}  # fmt: skip
+"""Kind by rule id of the rules that ingest adds to a site that names none of the kind."""
 
+_OF_DEVICES = frozenset({"silent", "device_fault", "battery_outlook"})
+_LATE_KINDS: frozenset[TextKind] = frozenset({"trap_sprung", "trap_check", "trap_moved", "contact"})
 _UNIT_TEXTS: Mapping[str, str] = {"Cel": "℃", "1": "", "dB[mW]": "dBm", "By": "B"}
 _MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -64,7 +69,7 @@ class SiteIndex:
         self._devices = site.devices_by_id()
         self._homes = {home.id: home for home in site.home}
         self._gateways = {gateway.id: gateway for gateway in site.gateway}
-        self._kinds = {DEFAULT_SILENT_RULE: "silent", INGEST_SILENT: "ingest_silent"}
+        self._kinds = {**DEFAULT_RULES, INGEST_SILENT: "ingest_silent"}
         self._kinds |= {rule.id: rule.kind for rule in site.rule}
 
     def rule_kind(self, rule_id: str) -> str:
@@ -101,12 +106,14 @@ class SiteIndex:
 def text_kind(alert: Alert, rule_kind: str) -> TextKind:
     """Return which text fits an alert; `plain` when none says something certain."""
     if alert.domain == "watch" or rule_kind == "no_motion":
-        return "watch_device" if rule_kind == "silent" else "watch_check"
+        return "watch_device" if rule_kind in _OF_DEVICES else "watch_check"
     match rule_kind:
         case "ingest_silent":
             return "ingest_silent"
         case "silent":
             return "device_silent"
+        case "device_fault" | "battery_outlook" | "trap_check" | "trap_moved":
+            return rule_kind
         case "contact_event":
             return "trap_sprung" if alert.domain == "wildlife" else "contact"
         case "threshold":
@@ -165,7 +172,11 @@ def number_text(value: float, quantity: str, language: Language) -> str:
 
 
 def _numbers(occasion: Occasion, kind: TextKind, language: Language) -> dict[str, str]:
-    if kind in ("trap_sprung", "contact"):
+    if kind == "device_fault":
+        return _fault(alert=occasion.alert, value=occasion.alert.value)
+    if kind == "battery_outlook":
+        return {} if math.isnan(occasion.value) else {"value": f"{max(occasion.value, 0.0):.0f}"}
+    if kind in _LATE_KINDS:
         return {"late_note": "late" if occasion.is_late else ""}
     if kind not in ("snow_depth", "threshold") or math.isnan(occasion.value) or math.isnan(occasion.limit):
         return {}
@@ -177,6 +188,18 @@ def _numbers(occasion: Occasion, kind: TextKind, language: Language) -> dict[str
         "value": number_text(occasion.value, quantity, language),
         "limit": number_text(occasion.limit, quantity, language),
     }
+
+
+def _fault(alert: Alert, value: float) -> dict[str, str]:
+    """Return what is wrong, as a key that the text chooses its words by, and the device's own number."""
+    if math.isnan(value):
+        return {}
+    quantity = base_key(alert.quantity)
+    if quantity == "battery_low":
+        return {"cause": "battery", "code": ""}
+    labels = QUANTITIES["line_fault"].labels
+    is_line = quantity == "line_fault" and 0 < value < len(labels)
+    return {"cause": labels[int(value)] if is_line else "device", "code": f"{value:.0f}"}
 
 
 def _channel(alert: Alert, kind: TextKind, language: Language) -> str:

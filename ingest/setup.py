@@ -14,7 +14,11 @@ from ingest.batch import Int32s
 from ingest.layout import Layout
 from ingest.plugins import CheckRunner, CheckSpec, Params, RuleRunner, RuleSpec, Scope, Watched, load_checks, load_rules
 
-DEFAULT_SILENT = Rule(id="device-silent", kind="silent", severity="warning")
+ALWAYS = (
+    Rule(id="device-silent", kind="silent", severity="warning"),
+    Rule(id="device-fault", kind="device_fault", severity="warning"),
+)
+"""Rules that a site has without naming them: nobody may forget silence, nor a device that says it is broken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +31,9 @@ class WorkingRule:
 
 
 def effective_rules(site: Site) -> tuple[Rule, ...]:
-    """Return the rules of `site`; if none watches for silence, one that does for every device and gateway is added."""
-    if any(rule.kind == "silent" for rule in site.rule):
-        return site.rule
-    return (*site.rule, DEFAULT_SILENT)
+    """Return the rules of `site`, and of `ALWAYS` those of whose kind it has none: they are for every device."""
+    kinds = {rule.kind for rule in site.rule}
+    return (*site.rule, *(rule for rule in ALWAYS if rule.kind not in kinds))
 
 
 def severities(site: Site) -> dict[str, Severity]:

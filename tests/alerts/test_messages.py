@@ -32,6 +32,16 @@ ALERTS: dict[str, Alert] = {
     "device_silent": alert(rule_id="device-silent"),
     "channel_silent": alert(rule_id="device-silent", subject="snow-01/distance", quantity="distance"),
     "gateway_silent": alert(rule_id="device-silent", subject="gw-01", device_id="gw-01", domain="system"),
+    **{
+        f"fault_{code}": alert(rule_id="device-fault", subject="snow-01/line_fault", quantity="line_fault", value=code)
+        for code in (1.0, 2.0, 3.0, 4.0)
+    },
+    "fault_battery": alert(rule_id="device-fault", subject="snow-01/battery_low", quantity="battery_low", value=1.0),
+    "fault_device": alert(rule_id="device-fault", subject="snow-01/device_fault", quantity="device_fault", value=513.0),
+    "battery": alert(rule_id="battery-outlook", quantity="battery_voltage", value=21.4, limit=30.0),
+    "trap_check": alert(**{**TRAP, "rule_id": "trap-check"}),
+    "trap_moved": alert(**{**TRAP, "rule_id": "trap-moved"}),
+    "watch_fault": alert(**{**WATCH, "subject": "pir-01/battery_low"}, rule_id="device-fault", quantity="battery_low"),
     "watch_check": alert(**WATCH, rule_id="no-motion"),
     "watch_device": alert(**{**WATCH, "subject": "pir-01"}, rule_id="device-silent"),
     "watch_other": alert(**WATCH, rule_id="snow-depth", quantity="air_temperature", value=9.0, limit=12.0),
@@ -134,6 +144,23 @@ def test_a_late_trap_says_when_it_was_and_that_it_is_late() -> None:
     assert "1/5 8:30" in late.subject
     assert "届くのが遅れた記録です" in late.body
     assert "遅れた" not in in_time.body
+
+
+def test_a_fault_says_which_and_what_to_do() -> None:
+    message = WRITER.message(occasion(ALERTS["fault_2.0"]), telling=Telling.RAISED, language="ja")
+    assert message.body.startswith(
+        "上川橋 積雪計（上川橋）：回線の不具合（応答なし）。機器の電源と配線を確認してください。"
+    )
+    assert message.subject == "【機器】上川橋 積雪計：応答なし 1/5 8:30 受付26-0012"
+
+
+def test_each_fault_has_words_of_its_own() -> None:
+    names = [name for name in ALERTS if name.startswith("fault_")]
+    for language in LANGUAGES:
+        bodies = {
+            WRITER.message(occasion(ALERTS[name]), telling=Telling.RAISED, language=language).body for name in names
+        }
+        assert len(bodies) == len(names)
 
 
 LONG = "とても長い名前の観測地点" * 8

@@ -72,6 +72,7 @@ def site(**changes: Any) -> Site:
             {"id": "snow-depth", "kind": "threshold", "domain": "snow", "quantity": "snow_depth"},
             {"id": "trap-sprung", "kind": "contact_event", "domain": "wildlife"},
             {"id": "no-motion", "kind": "no_motion", "domain": "watch"},
+            {"id": "trap-moved", "kind": "trap_moved", "domain": "wildlife"},
             {"id": "device-silent", "kind": "silent"},
         ],
         "route": ROUTES,
