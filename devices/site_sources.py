@@ -66,7 +66,9 @@ class _Town:
             self._catalog = load_catalog()
 
     def source(self, source: Source, *, at: str) -> Iterator[Problem]:
-        """Return what is wrong with one source."""
+        """Return what is wrong with one source; nothing of one whose kind is wrong, that is told already."""
+        if source.kind not in ("serial", "mqtt", "http"):
+            return
         if source.kind == "serial":
             yield from self._serial(source, at=at)
         elif not source.uplink:
@@ -123,7 +125,7 @@ class _Town:
             yield Problem(key=f"{at}.options", message=str(error))
             return
         fits = {"serial": spec.serial is not None, "mqtt": bool(spec.topics or source.topics), "http": spec.is_pushed}
-        if not fits.get(source.kind, True):  # another kind is told by the model
+        if not fits[source.kind]:
             yield Problem(key=f"{at}.uplink", message=f"uplink {spec.name!r} does not come by {source.kind}")
 
     def _tokens(self, source: Source, *, at: str) -> Iterator[Problem]:

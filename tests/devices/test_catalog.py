@@ -82,9 +82,10 @@ def test_its_transport_reaches_a_gateway(model: str) -> None:
 
 @pytest.mark.parametrize("model", CATALOG)
 def test_a_site_may_name_it(model: str) -> None:
+    address = ADDRESSES.get(CATALOG[model].transport, "70b3d57050000001")
     site = parse_site(
         'version = 1\n[town]\nid = "t"\nname = "T"\n[[station]]\nid = "s"\nname = "S"\ndomain = "snow"\n'
-        f'[[device]]\nid = "d"\nname = "D"\nmodel = "{model}"\nstation = "s"\naddress = "{ADDRESSES.get(CATALOG[model].transport, "70b3d57050000001")}"\n'
+        f'[[device]]\nid = "d"\nname = "D"\nmodel = "{model}"\nstation = "s"\naddress = "{address}"\n'
     )
     assert site.device[0].model == model
 
