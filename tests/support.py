@@ -14,15 +14,18 @@ POLL_S = 0.01
 T = TypeVar("T")
 
 
-def wait_until(predicate: Callable[[], T], timeout_s: float = 10.0, *, what: str = "") -> T:
+def wait_until(predicate: Callable[[], T], timeout_s: float = 10.0, *, what: str | Callable[[], str] = "") -> T:
     """Call `predicate` until it answers something true and return that; fail the test after `timeout_s`.
 
-    Polls every 10 ms on the monotonic clock. `what` names the thing waited for in the failure.
+    Polls every 10 ms on the monotonic clock. `what` names the thing waited for in the failure; as a function it is
+    asked only then.
     """
     never = threading.Event()
     deadline_s = time.monotonic() + timeout_s
     while not (answer := predicate()):
-        _fail_after(deadline_s, timeout_s=timeout_s, what=what or _name(predicate), answer=answer)
+        if time.monotonic() >= deadline_s:
+            said = what() if callable(what) else what
+            _fail_after(deadline_s, timeout_s=timeout_s, what=said or _name(predicate), answer=answer)
         never.wait(POLL_S)
     return answer
 

@@ -58,6 +58,15 @@ class Up:
     def said(self) -> str:
         return (self.folder / "up.log").read_text(encoding="utf-8")
 
+    def report(self) -> str:
+        """What it printed, how it is, and the end of each service's log: for a failure."""
+        logs = [f"{p.name}: {p.read_text(encoding='utf-8')[-1500:]}" for p in (self.folder / "data").rglob("*.log")]
+        try:
+            health = httpx.get(f"http://127.0.0.1:{self.port}/health", timeout=2.0).text
+        except httpx.HTTPError as error:
+            health = repr(error)
+        return "\n".join([self.said(), f"exit code {self.process.poll()}", health, *logs])
+
     def signal(self, number: int) -> float:
         """Send it; return the seconds until the process had ended."""
         began_s = time.monotonic()
@@ -83,7 +92,7 @@ def running(folder: Path, *options: str, **ports: int) -> Iterator[Up]:
 @pytest.mark.services
 def test_up_serves_and_sigterm_leaves_nothing(tmp_path: Path) -> None:
     with running(tmp_path) as up:
-        wait_until(lambda: up.health() == "ok", 40.0, what=up.said())
+        wait_until(lambda: up.health() == "ok", 40.0, what=up.report)
         wait_until(lambda: "is running" in up.said())
         assert f"里守りが動いています / Satomori is running: http://127.0.0.1:{up.port}/" in up.said()
         children = children_of(up.process.pid)
@@ -97,7 +106,7 @@ def test_up_serves_and_sigterm_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.services
 def test_a_killed_supervisor_takes_its_children_with_it(tmp_path: Path) -> None:
     with running(tmp_path) as up:
-        wait_until(lambda: up.health() == "ok", 40.0, what=up.said())
+        wait_until(lambda: up.health() == "ok", 40.0, what=up.report)
         children = children_of(up.process.pid)
         up.signal(signal.SIGKILL)
         wait_until(lambda: [pid for pid in children if is_alive(pid)] == [], 10.0)
