@@ -37,9 +37,7 @@ def fit_device(spec: DeviceSpec, device: Device) -> DeviceSpec:
 
     Raises PermanentError naming what is wrong.
     """
-    fitted = spec
-    if device.options:
-        fitted = _configured(spec.configure, device.options, what=f"model {spec.model}")
+    fitted = _configured(spec, spec.configure, device.options, what=f"model {spec.model}")
     if device.poll_interval_s is not None:
         if fitted.polling is None:
             raise PermanentError(f"model {spec.model} is not polled, so poll_interval_s says nothing")
@@ -59,10 +57,12 @@ def fit_uplink(source: Source) -> UplinkSpec:
     if source.uplink not in uplinks:
         raise PermanentError(f"uplink {source.uplink!r} is unknown")
     spec = uplinks[source.uplink]
-    return _configured(spec.configure, source.options, what=f"uplink {spec.name}") if source.options else spec
+    return _configured(spec, spec.configure, source.options, what=f"uplink {spec.name}")
 
 
-def _configured(configure: Callable[[Options], Spec] | None, options: Options, *, what: str) -> Spec:
-    if configure is None:
+def _configured(spec: Spec, configure: Callable[[Options], Spec] | None, options: Options, *, what: str) -> Spec:
+    if configure is not None:
+        return configure(options)  # also without options: some cannot do without
+    if options:
         raise PermanentError(f"{what} has no options, but {', '.join(sorted(options))} is given")
-    return configure(options)
+    return spec

@@ -288,7 +288,8 @@ class DeviceSpec:
 
     `gathering` makes one reading of many frames. `polling` is the dialogue of an instrument that speaks only when it
     is asked. `configure(options)` returns this spec as the site's `device.options` want it, and raises PermanentError
-    naming every option that is wrong; None = the model has no options.
+    naming every option that is wrong; it is called with an empty table too. None = the model has no options.
+    `example_options` are some that work, for a model that needs them: `satomori devices show` prints them.
     """
 
     model: str
@@ -306,6 +307,7 @@ class DeviceSpec:
     gathering: Gathering | None = None
     polling: Polling | None = None
     configure: Callable[[Options], DeviceSpec] | None = None
+    example_options: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,7 +319,8 @@ class UplinkSpec:
     the frames inside. `unwrap(message)` gives the envelopes inside, none for messages that carry no device data, and
     raises PermanentError for bytes it cannot read. `wrap(envelope)` is the inverse for the simulator: it returns topic
     and payload. `repeats_within_s`: the same bytes from the same device within that time are one telegram that came
-    twice (repeaters); 0 = equal bytes are two. `configure(options)` returns this spec as `source.options` want it.
+    twice (repeaters); 0 = equal bytes are two. `configure(options)` returns this spec as `source.options` want it;
+    `example_options` as for a device.
     """
 
     name: str
@@ -329,6 +332,7 @@ class UplinkSpec:
     is_pushed: bool = False
     repeats_within_s: float = 0.0
     configure: Callable[[Options], UplinkSpec] | None = None
+    example_options: Options = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,8 @@ _ROWS: tuple[_Row, ...] = (
     ("dissolved_oxygen", "kg/m3", "kg/m3", "gauge", 0.0, 1.0, 0.00001, "溶存酸素", "Dissolved oxygen"),
     ("oxygen_saturation", "%", "%", "gauge", 0.0, 1000.0, 0.01, "酸素飽和度", "Oxygen saturation"),
     ("iaq", "1", "/", "gauge", 0.0, 500.0, 1.0, "空気質指数", "Air quality index"),
+    ("alarm", "1", "/", "state", 0.0, 1.0, 1.0, "機器の警報", "The device's own alarm"),
+    ("leak_duration", "s", "s", "gauge", 0.0, 1e10, 1.0, "漏れていた長さ", "How long it leaked"),
     ("spool_rows", "1", "count", "gauge", 0.0, 1e12, 1.0, "送信待ちの件数", "Rows waiting to be sent"),
     ("oldest_unsent_age", "s", "s", "gauge", 0.0, 1e10, 1.0, "送信待ちの最長時間", "Age of the oldest unsent row"),
     ("rows_dropped", "1", "count", "counter", 0.0, 1e15, 1.0, "捨てた件数", "Rows dropped"),

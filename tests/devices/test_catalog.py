@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import json
 import math
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -80,12 +82,22 @@ def test_its_transport_reaches_a_gateway(model: str) -> None:
     assert spec.transport in carried | pushed | {"serial"}
 
 
+def inline(value: object) -> str:
+    """Return a value as TOML on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {inline(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
 @pytest.mark.parametrize("model", CATALOG)
 def test_a_site_may_name_it(model: str) -> None:
     address = ADDRESSES.get(CATALOG[model].transport, "70b3d57050000001")
     site = parse_site(
         'version = 1\n[town]\nid = "t"\nname = "T"\n[[station]]\nid = "s"\nname = "S"\ndomain = "snow"\n'
         f'[[device]]\nid = "d"\nname = "D"\nmodel = "{model}"\nstation = "s"\naddress = "{address}"\n'
+        f"options = {inline(CATALOG[model].example_options)}\n"
     )
     assert site.device[0].model == model
 
