@@ -42,10 +42,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One input that did what it must not. `what` is equal for failures with one cause."""
+    """One input that did what it must not. `what` is equal for failures with one cause; `detail` is the message."""
 
     target: str
     what: str
+    detail: str
     payload: bytes
 
 
@@ -105,12 +106,13 @@ def run_chunk(target: Target, *, seed: int, start: int, count: int) -> ChunkResu
             if target.repair is not None and random_.random() < 0.5:
                 payload = target.repair(payload)
             mark()
-            took_s, what = try_one(target, payload)
+            took_s, wrong = try_one(target, payload)
             spent_s += took_s
-            if what is not None:
+            if wrong is not None:
+                what, _, detail = wrong.partition(": ")
                 counts[what] = counts.get(what, 0) + 1
                 if what not in first or len(payload) < len(first[what].payload):
-                    first[what] = Failure(target=target.name, what=what, payload=payload)
+                    first[what] = Failure(target=target.name, what=what, detail=detail, payload=payload)
     return ChunkResult(
         target=target.name, inputs=count, seconds=spent_s, failures=tuple(first.values()), counts=counts
     )  # fmt: skip

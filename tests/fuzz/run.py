@@ -150,7 +150,8 @@ def _table(tallies: dict[str, Tally]) -> Table:
 def _print_failures(tallies: dict[str, Tally], console: Console) -> None:
     for name, tally in tallies.items():
         for what, failure in list(tally.shortest.items())[:_SHOWN_FAILURES]:
-            console.print(f"\n{name}: {what} ({tally.counts[what]} times)", markup=False, style="red")
+            text = f"\n{name}: {what}: {failure.detail} ({tally.counts[what]} times)"
+            console.print(text, markup=False, style="red")
             print(f"  repeat: python -m tests.fuzz.run --only '{name}' --hex {failure.payload.hex() or repr('')}")
 
 
