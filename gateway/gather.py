@@ -73,7 +73,7 @@ class Gatherer:
             window.last_ns = received_ns
 
     def due(self, now_ns: int) -> list[Gathered]:
-        """Return the windows that are over at `now_ns`, each once. One without a frame is none: silence says nothing."""
+        """Return the windows that are over at `now_ns`, each once. Without a frame there is none."""
         with self._lock:
             for device_id in [key for key, window in self._windows.items() if not window.holds(now_ns)]:
                 self._close(device_id)

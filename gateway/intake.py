@@ -7,6 +7,7 @@ sends much garbage gets a few rows a minute and the rest is counted.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Event, Lock
@@ -14,7 +15,7 @@ from threading import Event, Lock
 from devices.model import QuarantineRow, TransientError
 from devices.quantities import QUANTITIES
 from devices.senml import encode_quarantine, encode_readings
-from gateway.decode import RAW_MOST_BYTES, Arrival, Decoder, Discarded, Outcome, Told
+from gateway.decode import RAW_MOST_BYTES, Arrival, Decoder, Discarded, Outcome, SerialArrival, Told
 from gateway.spool import Spool
 from gateway.spool_types import Lane, NewRow
 
@@ -22,16 +23,27 @@ log = logging.getLogger(__name__)
 
 CLOCK_NOTES = "clock/"
 _EVENT_KINDS = frozenset({"state", "event", "counter"})
+_NOT_UNDERSTOOD = frozenset({"undecodable", "decoder_fault", "oversize", "incomplete"})
+_GATHERED_MOST = 10_000
 _RETRY_FIRST_S = 0.2
 _RETRY_MOST_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether an arrival was understood; `device_id` is empty for a message of a network."""
+
+    device_id: str
+    is_good: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Decoded and encoded, not yet on disk."""
+    """Decoded and encoded, not yet on disk. `verdicts` tell the health of the line it came by."""
 
     rows: tuple[NewRow, ...]
     notes: Mapping[str, str]
+    verdicts: tuple[Verdict, ...] = ()
 
 
 class RateLimit:
@@ -60,14 +72,19 @@ class Intake:
         self._wake = wake
         self._limit = RateLimit()
         self._lock = Lock()
+        self._gathered: deque[NewRow] = deque(maxlen=_GATHERED_MOST)
+        self._gathered_lock = Lock()
 
     def prepare(self, source: str, arrivals: Iterable[Arrival], *, now_s: float) -> Prepared:
         """Decode what `source` received; counts what will not become a row."""
         with self._lock:
-            outcomes = [outcome for arrival in arrivals for outcome in self._decoder.decode(arrival)]
+            said = [(arrival, self._decoder.decode(arrival)) for arrival in arrivals]
+            outcomes = [outcome for _, each in said for outcome in each]
             rows = tuple(row for o in outcomes if (row := self._row(source, o, now_s=now_s)) is not None)
             believed = self._decoder.take_believed()
-        return Prepared(rows=rows, notes={f"{CLOCK_NOTES}{d}": str(ns) for d, ns in believed.items()})
+        verdicts = tuple(v for arrival, each in said if (v := _verdict(arrival, each)) is not None)
+        notes = {f"{CLOCK_NOTES}{d}": str(ns) for d, ns in believed.items()}
+        return Prepared(rows=rows, notes=notes, verdicts=verdicts)
 
     def commit(self, prepared: Prepared) -> range:
         """Put it into the spool; when this returns it is on disk and may be acknowledged upstream.
@@ -79,6 +96,30 @@ class Intake:
         numbers = self._spool.append(prepared.rows, notes=prepared.notes)
         self._wake()
         return numbers
+
+    def put(self, told: Iterable[Told], *, notes: Mapping[str, str]) -> None:
+        """Take readings that the gateway itself makes (about its lines) into the spool, on disk when this returns.
+
+        Raises TransientError when nothing was taken, nor the notes.
+        """
+        self.commit(Prepared(rows=tuple(_readings_row(each) for each in told), notes=notes))
+
+    def notes(self, prefix: str) -> Mapping[str, str]:
+        """Return the notes in the spool whose names begin with `prefix`, without it."""
+        return self._spool.notes(prefix)
+
+    def put_gathered(self, *, now_ns: int, now_s: float, is_end: bool = False) -> None:
+        """Take the readings of the times of gathering that are over into the spool (`is_end`: what there is so far).
+
+        Raises TransientError when the disk refuses; they are kept, up to a bound, for the next call.
+        """
+        with self._gathered_lock:
+            with self._lock:
+                outcomes = self._decoder.gathered(now_ns=now_ns, is_end=is_end)
+                rows = [row for o in outcomes if (row := self._row("gathered", o, now_s=now_s)) is not None]
+            self._gathered.extend(rows)
+            self.commit(Prepared(rows=tuple(self._gathered), notes={}))
+            self._gathered.clear()
 
     def commit_until(self, prepared: Prepared, stop: Event) -> bool:
         """Commit, trying again with growing pauses while the disk refuses; False when `stop` came first."""
@@ -110,6 +151,15 @@ class Intake:
             self._spool.count("quarantine_not_kept")
             return None
         return quarantine_row(outcome)
+
+
+def _verdict(arrival: Arrival, outcomes: Iterable[Outcome]) -> Verdict | None:
+    """None for a torn front after opening. A neighbour's sensor is understood, though it is nobody of ours."""
+    reasons = {outcome.reason for outcome in outcomes if not isinstance(outcome, Told)}
+    if "cut_front" in reasons:
+        return None
+    device_id = arrival.device_id if isinstance(arrival, SerialArrival) else ""
+    return Verdict(device_id=device_id, is_good=not reasons & _NOT_UNDERSTOOD)
 
 
 def _readings_row(told: Told) -> NewRow:

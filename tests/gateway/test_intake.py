@@ -9,7 +9,7 @@ import pytest
 from devices.model import TransientError
 from devices.senml import decode_pack, encode_rows
 from gateway.decode import Arrival
-from gateway.intake import CLOCK_NOTES, Prepared, RateLimit, report_damaged
+from gateway.intake import CLOCK_NOTES, RateLimit, report_damaged
 from gateway.spool_types import Lane
 from tests.gateway.sites import GATEWAY, NOW_NS, make_intake
 from tests.gateway.spools import all_waiting, numbers, open_spool
@@ -92,7 +92,7 @@ def test_what_is_no_row_is_counted(tmp_path: Path) -> None:
     intake = make_intake(spool)
     arrivals: list[Arrival] = [zigbee({}, name="bridge/state"), serial(b"4\r", is_first=True)]
     prepared = intake.prepare("x", arrivals, now_s=0.0)
-    assert prepared == Prepared(rows=(), notes={})
+    assert (prepared.rows, prepared.notes) == ((), {})
     assert list(intake.commit(prepared)) == []
     intake.prepare("x", [zigbee({"occupancy": True, "last_seen": 1})], now_s=0.0)
     counters = spool.state().counters

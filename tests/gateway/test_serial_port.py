@@ -15,7 +15,8 @@ from devices.catalog.maxbotix_mb7374 import DEVICE
 from devices.model import PermanentError
 from gateway.intake import Intake
 from gateway.sources.framing import Cut
-from gateway.sources.serial_port import SerialOptions, SerialSource, find_port
+from gateway.sources.ports import find_port
+from gateway.sources.serial_port import SerialOptions, SerialSource
 from gateway.spool import Spool
 from tests.gateway.ptys import Line
 from tests.gateway.sites import GATEWAY, NOW_NS, make_intake
