@@ -30,7 +30,7 @@ from api.routes.service import service_router
 from api.sources import ApiSettings, Sources
 from api.stream import Hub, StreamEndpoint
 from api.town import open_town
-from devices.registry import load_catalog
+from devices.fitting import fit_devices
 from ingest.journal_read import JournalReader
 
 _PROBLEM_SCHEMA: dict[str, Any] = {
@@ -63,7 +63,7 @@ town's clock) and `cursor`, the place from which `GET /api/v1/stream?after=…` 
 
 def open_sources(settings: ApiSettings) -> Sources:
     """Return readers of the town's files; the files may come later."""
-    town = open_town(settings.site, load_catalog())
+    town = open_town(settings.site, fit_devices(settings.site))
     return Sources(
         settings=settings,
         town=town,

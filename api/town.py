@@ -61,9 +61,9 @@ class Town:
         return tuple(key for key in firsts if key)
 
 
-def open_town(site: Site, catalog: Mapping[str, DeviceSpec]) -> Town:
-    """Return the Town of `site`; models that `catalog` lacks are expected every ten minutes."""
-    intervals = {device.id: _interval_s(device, catalog) for device in site.device}
+def open_town(site: Site, fitted: Mapping[str, DeviceSpec]) -> Town:
+    """Return the Town of `site`; devices of which `fitted` has no spec are expected every ten minutes."""
+    intervals = {device.id: _interval_s(device, fitted) for device in site.device}
     intervals |= {gateway.id: float(gateway.heartbeat_interval_s) for gateway in site.gateway}
     # An alert's subject is a device, a gateway or a home; all three lead to what can be heard.
     subjects: dict[str, tuple[str, ...]] = {device.id: (device.id,) for device in site.device}
@@ -81,8 +81,8 @@ def open_town(site: Site, catalog: Mapping[str, DeviceSpec]) -> Town:
     )
 
 
-def _interval_s(device: Device, catalog: Mapping[str, DeviceSpec]) -> float:
+def _interval_s(device: Device, fitted: Mapping[str, DeviceSpec]) -> float:
     if device.expected_interval_s is not None:
         return float(device.expected_interval_s)
-    spec = catalog.get(device.model)
+    spec = fitted.get(device.id)
     return float(spec.expected_interval_s) if spec else DEFAULT_INTERVAL_S

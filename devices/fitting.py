@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -42,7 +43,13 @@ def fit_device(spec: DeviceSpec, device: Device) -> DeviceSpec:
         if fitted.polling is None:
             raise PermanentError(f"model {spec.model} is not polled, so poll_interval_s says nothing")
         fitted = replace(fitted, polling=replace(fitted.polling, interval_s=device.poll_interval_s))
-    return fitted
+    return replace(fitted, expected_interval_s=_expected_s(fitted))
+
+
+def _expected_s(spec: DeviceSpec) -> int:
+    """Return after how long a device should have spoken: never sooner than the gateway makes a reading of it."""
+    paces_s = [part.interval_s for part in (spec.polling, spec.gathering) if part is not None]
+    return max(spec.expected_interval_s, *map(ceil, paces_s), 0)
 
 
 def fit_devices(site: Site) -> Mapping[str, DeviceSpec]:

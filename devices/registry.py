@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -43,11 +44,13 @@ def _specs_of(path: str, constant: str, spec_type: type[Spec]) -> tuple[Spec, ..
     return specs
 
 
+@cache
 def load_catalog() -> Mapping[str, DeviceSpec]:
     """Return all device models by model name: `DEVICE` of each file, or `DEVICES` of one that is a whole family."""
     return load_plugins("devices.catalog", constant="DEVICE", spec_type=DeviceSpec, name_of=lambda spec: spec.model)
 
 
+@cache
 def load_uplinks() -> Mapping[str, UplinkSpec]:
     """Return all network envelopes by name."""
     return load_plugins("devices.uplinks", constant="UPLINK", spec_type=UplinkSpec, name_of=lambda spec: spec.name)

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from devices.fitting import fit_devices
 from devices.model import SECOND_NS, DeviceSpec
-from devices.registry import load_catalog
 from devices.site import Device, Site
 from ingest.batch import Bools, Int32s, Int64s
 from ingest.state import GrowingArray
@@ -27,11 +27,11 @@ class Layout:
 
     def __init__(self, site: Site, *, contacts: frozenset[str]) -> None:
         """Number the devices of `site`, its gateways last. `contacts` are the quantities of contacts."""
-        catalog = load_catalog()
+        fitted = fit_devices(site)
         self.site = site
         self._contacts = contacts
         self.devices = {device.id: device for device in site.device}
-        self.specs: dict[str, DeviceSpec | None] = {d.id: catalog.get(d.model) for d in site.device}
+        self.specs: dict[str, DeviceSpec | None] = {d.id: fitted.get(d.id) for d in site.device}
         self.home_of = {device_id: home.id for home in site.home for device_id in home.devices}
         known = (*self.devices, *(gateway.id for gateway in site.gateway))
         self.numbers = {device_id: number for number, device_id in enumerate(known)}
