@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from math import ceil
 from pathlib import Path
 from types import MappingProxyType
@@ -24,13 +25,26 @@ def catalog_of(site: Site) -> Mapping[str, DeviceSpec]:
     catalog = load_catalog()
     if not site.codecs.folder:
         return catalog
-    from devices.codec_catalog import load_codecs  # a box without codecs does not need the engine
-
-    codecs = load_codecs(Path(site.codecs.folder))
+    folder = Path(site.codecs.folder)
+    codecs = _codecs(folder, _stamp(folder))
     twice = sorted(set(codecs) & set(catalog))
     if twice:
         raise PermanentError(f"codec {twice[0]!r} has the name of a model of the catalogue")
     return MappingProxyType({**catalog, **codecs})
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a file in `folder` does."""
+    found = ((path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file())
+    return tuple((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in found)
+
+
+@lru_cache(maxsize=4)
+def _codecs(folder: Path, _stamp: object) -> Mapping[str, DeviceSpec]:
+    """Load the codecs once for each state of the folder: each one is tried on its own examples, which takes a while."""
+    from devices.codec_catalog import load_codecs  # a box without codecs does not need the engine
+
+    return load_codecs(folder)
 
 
 def fit_device(spec: DeviceSpec, device: Device) -> DeviceSpec:
