@@ -14,17 +14,15 @@ from pathlib import Path
 from threading import Event, Thread
 
 from devices.clock import Clock
-from devices.link import LinkOptions, Subscriber
 from devices.logs import setup_logging
 from devices.model import PermanentError, TransientError
-from devices.site import Gateway, Site, Source
+from devices.site import Gateway, Site
 from gateway.clocks import SANE_FROM_NS, ClockLimits, DeviceClocks
-from gateway.decode import Decoder, Plugins, plugins_of, uplink_key
+from gateway.decode import Decoder, Plugins, plugins_of
 from gateway.hub import HubPublisher, hub_link_options
 from gateway.intake import CLOCK_NOTES, Intake, report_damaged
 from gateway.pulse import Pulse, PulseOptions
-from gateway.sources.mqtt_topics import MqttOptions, MqttSource
-from gateway.sources.serial_port import SerialOptions, SerialSource
+from gateway.source_parts import SourceMaker
 from gateway.spool import Spool
 from gateway.spool_types import SpoolOptions
 from gateway.uplink import UplinkLoop, UplinkOptions
@@ -76,7 +74,9 @@ def run_gateway(options: GatewayOptions, stop: Event) -> None:
         return
     try:
         log.info("gateway_started", extra={"gateway_id": gateway.id, "epoch": spool.epoch, "newest": spool.newest()})
-        keep_running(make_parts(gateway, options, spool), stop)
+        bench = make_bench(gateway, options, spool)
+        keep_running(bench.parts(), stop)
+        bench.put_gathered(is_end=True)
     finally:
         spool.close()
         log.info("gateway_stopped", extra={"gateway_id": gateway.id})
@@ -155,16 +155,14 @@ def _serve(part: Part, stop: Event) -> None:
         pause_s = min(_BACKOFF_MOST_S, pause_s * 2)
 
 
-def make_parts(gateway: Gateway, options: GatewayOptions, spool: Spool) -> list[Part]:
-    """Return the parts of a gateway in the order in which they start: sources, pulse, uplink."""
+def make_bench(gateway: Gateway, options: GatewayOptions, spool: Spool) -> Bench:
+    """Return what the parts of a gateway are made of. Raises PermanentError for a site that cannot be served."""
     wake = Event()
     plugins = plugins_of(options.site, gateway)
     believed = {device_id: int(text) for device_id, text in spool.notes(CLOCK_NOTES).items()}
     decoder = Decoder(options.site, plugins, DeviceClocks(clock_limits(options.clock), believed=believed))
     intake = Intake(decoder, spool, wake=wake.set)
-    bench = _Bench(gateway=gateway, options=options, plugins=plugins, spool=spool, intake=intake, wake=wake)
-    sources = [bench.source_part(number, source) for number, source in enumerate(gateway.source)]
-    return [*sources, bench.pulse_part(), bench.uplink_part()]
+    return Bench(gateway=gateway, options=options, plugins=plugins, spool=spool, intake=intake, wake=wake)
 
 
 def clock_limits(clock: Clock) -> ClockLimits:
@@ -179,7 +177,7 @@ def clock_limits(clock: Clock) -> ClockLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Bench:
+class Bench:
     """What the parts of one gateway are made of."""
 
     gateway: Gateway
@@ -189,36 +187,24 @@ class _Bench:
     intake: Intake
     wake: Event
 
-    def source_part(self, number: int, source: Source) -> Part:
-        name = f"{source.kind}-{number}"
-        made = self._serial(name, source) if source.kind == "serial" else self._mqtt(number, source)
-        return Part(name=name, run=made.run)
-
-    def _serial(self, name: str, source: Source) -> SerialSource:
-        device = self.options.site.devices_by_id().get(source.device)
-        spec = self.plugins.devices.get(source.device) if device is not None else None
-        if spec is None or spec.serial is None:
-            raise PermanentError(f"source {name} of {self.gateway.id}: {source.device!r} is no serial device")
-        serial_options = SerialOptions(
-            name=name,
-            gateway_id=self.gateway.id,
-            port=source.port,
-            device_id=source.device,
-            line=spec.serial,
-            baud=source.baud or spec.serial.baud,
+    def parts(self) -> list[Part]:
+        """Return the parts of the gateway in the order in which they start: sources, pulse, uplink."""
+        maker = SourceMaker(
+            site=self.options.site,
+            gateway=self.gateway,
+            clock=self.options.clock,
+            plugins=self.plugins,
+            intake=self.intake,
         )
-        return SerialSource(serial_options, self.intake, now_ns=self.options.clock.now_ns)
+        sources = [Part(name=maker.name(n), run=maker.make(n).run) for n in range(len(self.gateway.source))]
+        return [*sources, self.pulse_part(), self.uplink_part()]
 
-    def _mqtt(self, number: int, source: Source) -> MqttSource:
-        name, key = f"{source.kind}-{number}", uplink_key(number, source)
-        uplink = self.plugins.uplinks.get(key)
-        if uplink is None:
-            raise PermanentError(f"source {name} of {self.gateway.id}: uplink {source.uplink!r} is unknown")
-        # the session in the broker hangs on this id, so it must be the same after every start
-        link_options = LinkOptions(host=source.host, port=source.port_number, client_id=f"{self.gateway.id}-{name}")
-        feed = Subscriber(link_options, source.topics or uplink.topics)
-        mqtt_options = MqttOptions(name=name, gateway_id=self.gateway.id, uplink=key)
-        return MqttSource(mqtt_options, feed, self.intake, now_ns=self.options.clock.now_ns)
+    def put_gathered(self, *, is_end: bool = False) -> None:
+        """Take readings made of many frames into the spool when their time is over, or all at the end."""
+        try:
+            self.intake.put_gathered(now_ns=self.options.clock.now_ns(), now_s=time.monotonic(), is_end=is_end)
+        except TransientError:
+            return  # logged by the spool at its start and at its end; kept for the next call
 
     def pulse_part(self) -> Part:
         clock, gateway_id = self.options.clock, self.gateway.id
@@ -232,6 +218,7 @@ class _Bench:
         def run(stop: Event) -> None:
             while not stop.is_set():
                 now_ns = clock.now_ns()
+                self.put_gathered()
                 try:
                     self.spool.tend(now_ns=now_ns)
                     report_damaged(self.spool, publisher=gateway_id, now_ns=now_ns)
