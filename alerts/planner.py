@@ -28,7 +28,18 @@ from devices.site import Site
 
 log = logging.getLogger(__name__)
 
-TOLD_LATE = frozenset({"contact_event", "silent", "no_motion", "ingest_silent"})
+TOLD_LATE = frozenset(
+    {
+        "contact_event",
+        "trap_check",
+        "trap_moved",
+        "silent",
+        "no_motion",
+        "device_fault",
+        "battery_outlook",
+        "ingest_silent",
+    }
+)
 """Kinds whose events are news however old their time is: a trap that sprung must be visited, and absence that is
 detected now goes on now. Only an old reading that crosses a level is history."""
 
