@@ -1,0 +1,181 @@
+"""Any device that says JSON: the site's options map its fields to quantities.
+
+Source: https://www.rfc-editor.org/rfc/rfc8259 (JSON); the table below is ours.
+
+    Option            meaning
+    [[field]]         one field each, with
+    path              where it stands, such as "env.temp" or "ch.0.v" (a list where a key holds a dot)
+    quantity          what it is, with a channel if there are several ("air_temperature.2")
+    unit              SenML symbol of the number in the message ("mV", "hPa", "%"); empty = the quantity's own
+    factor, offset    for what no unit says: value = number x factor + offset, before `unit`
+    words             texts and their values: {open = 1, closed = 0}; true and false are the words "true" and "false"
+    unknown           numbers or texts that mean "not known" (-999): the field is absent
+    bad               those that mean "my sensor is bad": NaN
+    topic             read only in messages whose topic behind the address is this
+    in_keep_alive     read also in a keep-alive
+    keep_alive        {path, values}: a message that says one of `values` there is a life sign whose zeros mean nothing
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from devices.json_object import read_object
+from devices.model import Decoded, DeviceSpec, Frame, Options
+from devices.options import read_options
+from devices.payloads.json_fields import (
+    MOST_BYTES,
+    JsonField,
+    decoded_or_refused,
+    find,
+    json_frame,
+    needs_position,
+    number_of,
+    read_fields,
+    with_position,
+    write_fields,
+)
+from devices.quantities import QUANTITIES, base_key
+from devices.units import UNITS, are_convertible
+
+Path = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("path", mode="before", check_fields=False)
+    @classmethod
+    def _dotted(cls, value: Any) -> Any:
+        return tuple(value.split(".")) if isinstance(value, str) and value else value
+
+
+class MappedField(_Part):
+    """`[[device.options.field]]`; see the table of the module."""
+
+    path: Path
+    quantity: str
+    unit: str = ""
+    factor: float = 1.0
+    offset: float = 0.0
+    words: dict[str, float] = {}
+    unknown: tuple[float | str, ...] = ()
+    bad: tuple[float | str, ...] = ()
+    topic: str | None = None
+    in_keep_alive: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> MappedField:
+        if self.quantity not in QUANTITIES:
+            raise ValueError(f"quantity {self.quantity!r} is not in the table of observed properties")
+        wanted = QUANTITIES[self.quantity].senml_unit
+        if self.unit and self.unit != wanted and not are_convertible(unit=self.unit, wanted=wanted):
+            raise ValueError(f"unit {self.unit!r} cannot be turned into {wanted!r}")
+        if self.factor == 0.0:
+            raise ValueError("factor 0 makes every value the same")
+        return self
+
+    def row(self) -> JsonField:
+        """Return the field as the reader of JSON wants it, its unit worked into factor and offset."""
+        wanted = QUANTITIES[self.quantity].senml_unit
+        factor, offset = self.factor, self.offset
+        if self.unit and self.unit != wanted:
+            source, target = UNITS[self.unit], UNITS[wanted]
+            scale = source.scale / target.scale
+            offset = offset * float(scale) + float((source.offset - target.offset) / target.scale)
+            factor = factor * float(scale)
+        return JsonField(
+            path=self.path, quantity=self.quantity, factor=factor, offset=offset, words=self.words,
+            unknown=self.unknown, bad=self.bad,
+        )  # fmt: skip
+
+
+class KeepAlive(_Part):
+    """`keep_alive`: which messages are life signs."""
+
+    path: Path
+    values: Annotated[tuple[float | str | bool, ...], Field(min_length=1)]
+
+
+class JsonMappedOptions(_Part):
+    """Options of a device of this model."""
+
+    field: Annotated[tuple[MappedField, ...], Field(min_length=1, max_length=200)]
+    keep_alive: KeepAlive | None = None
+
+
+def decode(frame: Frame, *, options: JsonMappedOptions) -> Decoded:
+    """Return the mapped fields that are there; none of a keep-alive but those that are meant for it.
+
+    Raises PermanentError naming a field that cannot be read, and for a message that has none of them.
+    """
+    said = read_object(frame.payload, most_bytes=MOST_BYTES)
+    is_life_sign = _is_life_sign(said, options.keep_alive)
+    fields = [f for f in options.field if f.topic in (None, frame.topic) and (f.in_keep_alive or not is_life_sign)]
+    rows = tuple(f.row() for f in fields)
+    values = with_position(read_fields(said, rows))
+    if not values and (is_life_sign or any(find(said, row.path) is not None for row in rows)):
+        return Decoded(values={})  # its fields are there and say that nothing is known
+    return decoded_or_refused(values, rows)
+
+
+def _is_life_sign(said: Mapping[str, Any], keep_alive: KeepAlive | None) -> bool:
+    if keep_alive is None:
+        return False
+    found = find(said, keep_alive.path)
+    number = None if isinstance(found, bool) else number_of(found)
+    return any(
+        found is value if isinstance(value, bool) else found == value or (number is not None and number == value)
+        for value in keep_alive.values
+    )
+
+
+def encode(decoded: Decoded, *, options: JsonMappedOptions) -> Frame:
+    """Return a message that says it. Raises PermanentError for what the mapping has no way to say."""
+    needs_position(decoded.values)
+    said = write_fields(decoded.values, tuple(f.row() for f in options.field if not f.topic))
+    return json_frame(json.dumps(said).encode(), transport="mqtt")
+
+
+def configure(options: Options) -> DeviceSpec:
+    """Return the model as the site's mapping wants it. Raises PermanentError naming each wrong option."""
+    wanted = read_options(JsonMappedOptions, options, of="json_mapped")
+    return replace(
+        DEVICE,
+        quantities=tuple(dict.fromkeys(base_key(f.quantity) for f in wanted.field)),
+        decode=partial(decode, options=wanted),
+        encode=partial(encode, options=wanted),
+    )
+
+
+_EXAMPLE: dict[str, Any] = {
+    "field": [
+        {"path": "temperature", "quantity": "air_temperature", "unknown": [-999]},
+        {"path": "humidity", "quantity": "relative_humidity"},
+        {"path": "snow_cm", "quantity": "snow_depth", "unit": "cm"},
+        {"path": "battery_mv", "quantity": "battery_voltage", "unit": "mV"},
+        {"path": "door", "quantity": "contact_open", "words": {"open": 1, "closed": 0}},
+        {"path": "gps.lat", "quantity": "latitude"},
+        {"path": "gps.lon", "quantity": "longitude"},
+    ]
+}
+_EXAMPLE_OPTIONS = JsonMappedOptions.model_validate(_EXAMPLE)
+
+DEVICE = DeviceSpec(
+    model="json_mapped",
+    vendor="-",
+    source_url="https://www.rfc-editor.org/rfc/rfc8259",
+    quantities=tuple(f.quantity for f in _EXAMPLE_OPTIONS.field),
+    expected_interval_s=3_600,
+    transport="mqtt",
+    decode=partial(decode, options=_EXAMPLE_OPTIONS),
+    encode=partial(encode, options=_EXAMPLE_OPTIONS),
+    configure=configure,
+    example_options=_EXAMPLE,
+)
