@@ -20,6 +20,7 @@ feet by some: it is told by its identification and refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
 from devices.model import PermanentError
 from devices.wires.sdi12 import Identification
@@ -30,7 +31,7 @@ _QUALITY = Field(key="echo_quality", decimals=0, usual=180.0)
 _TEMPERATURE = Field(key="air_temperature", absent=(_NO_READING,), decimals=2)
 
 
-def _fields(*, unit_m: float, decimals: int) -> Mapping[str, Field]:
+def _fields(*, unit_m: Fraction, decimals: int) -> Mapping[str, Field]:
     return {
         "D": Field(key="distance", scale=unit_m, absent=(0.0,), needs="echo_quality", decimals=decimals),
         "H": Field(key="snow_depth", scale=unit_m, absent=(_NO_READING,), needs="echo_quality", decimals=decimals),
@@ -41,7 +42,7 @@ def _fields(*, unit_m: float, decimals: int) -> Mapping[str, Field]:
 
 _ORDER = {"": "D", "1": "DQ", "2": "DT", "3": "DQT", "4": "HQT", "9": "T"}
 _ORDER_INCH = {"5": "D", "6": "DQ", "7": "DQT", "8": "HQT"}
-_METRES = _fields(unit_m=1.0, decimals=3)
+_METRES = _fields(unit_m=Fraction(1), decimals=3)
 _INCHES = _fields(unit_m=INCH_M, decimals=2)
 _TABLES: Tables = {
     **{number: tuple(_METRES[letter] for letter in letters) for number, letters in _ORDER.items()},

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
 from devices.model import Decoded, DeviceSpec, Frame, Options, PermanentError, SerialLine
 from devices.options import read_options
 from devices.polling import Polling, Session
+from devices.quantities import base_key
+from devices.wires.mapping import Mapped, number_of, value_of
 from devices.wires.misbehaviour import WELL_BEHAVED, Misbehaviour
 from devices.wires.sdi12 import (
     ADDRESSES,
@@ -25,14 +29,15 @@ from devices.wires.sdi12_dialogue import Sdi12Adapter, measuring, probing, talk_
 from devices.wires.sdi12_instrument import Sdi12Instrument, Sdi12StandIn, data_lines
 from devices.wires.unsplit import unsplit
 
-INCH_M = 0.0254
+INCH_M = Fraction(254, 10_000)
 _MAX_DIGITS = 7
+_DECIMALS = 4
 _PROBED = tuple(ADDRESSES[:10])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One value of a measurement: `key` = value × `scale` + `offset`.
+    """One value of a measurement: `key` = value × `scale`, or as the site's `mapped` says.
 
     `key` empty = read and dropped. `absent` are the values on the line that stand for "no reading"; the last one is
     what the stand-in sends for it. `needs` names a field of the same measurement that must not be 0 (the quality
@@ -41,8 +46,8 @@ class Field:
     """
 
     key: str
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: Fraction = Fraction(1)
+    mapped: Mapped | None = None
     absent: tuple[float, ...] = ()
     needs: str = ""
     decimals: int = 3
@@ -50,23 +55,33 @@ class Field:
 
 
 Tables = Mapping[str, tuple[Field, ...]]
+Values = dict[str, float]
+
+
+def _unchanged(values: Values) -> Values:
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sdi12Model:
     """What tells one SDI-12 model from another.
 
-    `tables`: the fields of each measurement, by `Command.table`. `tables_of(identification)` chooses them where the
-    instrument itself can be set to other units, and raises PermanentError when it is not this model at all.
-    `identification` is the stand-in's, without address. `ready_s` is how long it measures.
+    `tables_of(identification)` gives the fields of each measurement, by `Command.table`, and raises PermanentError
+    when it is not this model at all. `identification` is the stand-in's, without address. `command` is what is asked,
+    `ready_s` how long it measures. `after` turns what was read into what is reported, `before` is its inverse.
+    `lacks` names the options without which a real instrument must not be asked (empty = none): the tables are an
+    example then, for the stand-in.
     """
 
     name: str
     tables_of: Callable[[Identification], Tables]
     identification: str
     command: str
-    ready_s: int
-    interval_s: float
+    ready_s: int = 1
+    interval_s: float = 600.0
+    after: Callable[[Values], Values] = _unchanged
+    before: Callable[[Values], Values] = _unchanged
+    lacks: str = ""
 
 
 def decode_by(model: Sdi12Model) -> Callable[[Frame], Decoded]:
@@ -84,20 +99,23 @@ def decode_by(model: Sdi12Model) -> Callable[[Frame], Decoded]:
         if len(transcript.values) != len(fields):
             got = len(transcript.values)
             raise PermanentError(f"{model.name}: {transcript.command.text} has {len(fields)} values, {got} came")
-        return Decoded(values=_quantities(fields, transcript.values))
+        return Decoded(values=model.after(_quantities(fields, transcript.values)))
 
     return decode
 
 
-def _quantities(fields: tuple[Field, ...], raw: tuple[float, ...]) -> dict[str, float]:
+def _quantities(fields: tuple[Field, ...], raw: tuple[float, ...]) -> Values:
     on_the_line = {field.key: value for field, value in zip(fields, raw, strict=True)}
     values = {}
     for field, value in zip(fields, raw, strict=True):
-        if not field.key:
-            continue
         is_reading = value not in field.absent and on_the_line.get(field.needs, 1.0) != 0
-        values[field.key] = value * field.scale + field.offset if is_reading else math.nan
+        if field.key:
+            values[field.key] = _value(field, value) if is_reading else math.nan
     return values
+
+
+def _value(field: Field, raw: float) -> float:
+    return value_of(field.mapped, raw) if field.mapped else float(Fraction(repr(raw)) * field.scale)
 
 
 def fields_of(tables: Tables, command: Command, *, of: str) -> tuple[Field, ...]:
@@ -119,7 +137,7 @@ def encode_by(model: Sdi12Model) -> Callable[[Decoded], Frame]:
     def encode(decoded: Decoded) -> Frame:
         ident = address + model.identification
         fields = stand_in_fields(model, command)
-        texts = value_texts(fields, decoded, of=model.name)
+        texts = value_texts(fields, model.before(dict(decoded.values)), of=model.name)
         exchanges = [("I", ident), *_exchanges(command, texts, address=address)]
         payload = transcript_bytes(address, exchanges)
         return Frame(gateway_id="", transport="serial", address="", payload=payload, received_ns=0)
@@ -136,25 +154,32 @@ def _own(model: Sdi12Model) -> Identification:
     return identification_of(ADDRESSES[0] + model.identification, address=ADDRESSES[0])
 
 
-def value_texts(fields: tuple[Field, ...], decoded: Decoded, *, of: str) -> list[str]:
+def value_texts(fields: tuple[Field, ...], values: Values, *, of: str) -> list[str]:
     """Return each field's value as on the line. Raises PermanentError when there is nothing to say or no room."""
-    if not any(field.key in decoded.values for field in fields):
+    if not any(field.key in values for field in fields):
         wanted = ", ".join(field.key for field in fields if field.key)
         raise PermanentError(f"{of} measures {wanted}, and none of them is given")
-    return [_text(field, decoded) for field in fields]
+    return [_text(field, values) for field in fields]
 
 
-def _text(field: Field, decoded: Decoded) -> str:
-    value = decoded.values.get(field.key, field.usual)
-    raw = (value - field.offset) / field.scale
-    if math.isnan(raw):
-        if not field.absent:
-            raise PermanentError(f"{field.key or 'a dropped field'} has no form for no reading on this line")
-        raw = field.absent[-1]
-    text = f"{raw:+.{field.decimals}f}"
+def _text(field: Field, values: Values) -> str:
+    value = values.get(field.key, field.usual) if field.key else 0.0
+    raw = _number(field, value)
+    decimals = field.decimals
+    if field.mapped:  # a site's list does not say how many decimals there are: as many as fit
+        decimals = min(decimals, max(0, _MAX_DIGITS - len(str(int(abs(raw))))))
+    text = f"{raw:+.{decimals}f}"
     if sum(char.isdigit() for char in text) > _MAX_DIGITS:
         raise PermanentError(f"{field.key} {value} needs more than {_MAX_DIGITS} digits as {text}")
     return text
+
+
+def _number(field: Field, value: float) -> float:
+    if not math.isnan(value):
+        return number_of(field.mapped, value) if field.mapped else float(Fraction(repr(value)) / field.scale)
+    if not field.absent:
+        raise PermanentError(f"{field.key} has no form for no reading on this line")
+    return field.absent[-1]
 
 
 def _exchanges(command: Command, texts: list[str], *, address: str) -> list[tuple[str, str]]:
@@ -172,6 +197,8 @@ def polling_by(model: Sdi12Model, adapter: Sdi12Adapter) -> Polling:
         fields_of(model.tables_of(identification), command_of(model.command), of=model.name)
 
     def session(address: str) -> Session:
+        if model.lacks:
+            raise PermanentError(f"options of {model.name}: {model.lacks} is needed")
         return measuring(talk_with(address, adapter), command_of(model.command), fits)
 
     def probe(address: str) -> Session:
@@ -190,7 +217,7 @@ def stand_in(model: Sdi12Model, address: str, faults: Misbehaviour = WELL_BEHAVE
     """Return a stand-in of `model` at `address`; it has all measurements of the model, whichever the site uses."""
 
     def measure(command: Command, says: Decoded) -> list[str]:
-        return value_texts(stand_in_fields(model, command), says, of=model.name)
+        return value_texts(stand_in_fields(model, command), model.before(dict(says.values)), of=model.name)
 
     what = Sdi12StandIn(
         identification=model.identification, measure=measure, ready_s=model.ready_s, faults=faults
@@ -214,6 +241,8 @@ class Sdi12Family:
     vendor: str
     source_url: str
     distance_compensated: bool = True
+    resolutions: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    configure: Callable[[Options], DeviceSpec] | None = None
 
 
 def spec_of(model: Sdi12Model, family: Sdi12Family, adapter: Sdi12Adapter | None = None) -> DeviceSpec:
@@ -221,31 +250,50 @@ def spec_of(model: Sdi12Model, family: Sdi12Family, adapter: Sdi12Adapter | None
     fields = stand_in_fields(model, command_of(model.command))
 
     def configure(options: Options) -> DeviceSpec:
-        return spec_of(*_configured(model, family, options))
+        return _configured(model, family, options)
 
     return DeviceSpec(
         model=model.name,
         vendor=family.vendor,
         source_url=family.source_url,
-        quantities=tuple(field.key for field in fields if field.key),
+        quantities=tuple(dict.fromkeys(base_key(field.key) for field in fields if field.key)),
         expected_interval_s=round(model.interval_s),
         transport="serial",
         decode=decode_by(model),
         encode=encode_by(model),
         serial=SerialLine(baud=9600, split=unsplit, max_frame_bytes=4096),
         distance_compensated=family.distance_compensated,
+        resolutions=family.resolutions,
         polling=polling_by(model, adapter or Sdi12Adapter()),
-        configure=configure,
+        configure=family.configure or configure,
     )
 
 
-def _configured(
-    model: Sdi12Model, family: Sdi12Family, options: Options
-) -> tuple[Sdi12Model, Sdi12Family, Sdi12Adapter]:
+def _configured(model: Sdi12Model, family: Sdi12Family, options: Options) -> DeviceSpec:
     wanted = read_options(Sdi12Options, options, of=model.name)
-    asked = replace(model, command=wanted.measurement or model.command)
+    return spec_of(with_command(model, wanted.measurement or model.command), family, wanted.adapter)
+
+
+def with_command(model: Sdi12Model, command: str) -> Sdi12Model:
+    """Return `model` asked by `command`. Raises PermanentError naming the option when it has no such measurement."""
+    asked = replace(model, command=command)
     try:
-        stand_in_fields(asked, command_of(asked.command))
+        stand_in_fields(asked, command_of(command))
     except PermanentError as error:
         raise PermanentError(f"options of {model.name}: measurement: {error}") from error
-    return asked, family, wanted.adapter
+    return asked
+
+
+def mapped_fields(values: tuple[Mapped, ...], *, of: str) -> tuple[Field, ...]:
+    """Return the fields of a measurement that the site lists itself.
+
+    Raises PermanentError for an empty list and for a quantity that stands twice (the second sensor is `.2`).
+    """
+    keys = [value.quantity for value in values if value.quantity]
+    if not keys:
+        raise PermanentError(f"options of {of}: values is needed, at least one with a quantity")
+    if len(set(keys)) != len(keys):
+        raise PermanentError(f"options of {of}: values has a quantity twice; call the second one {keys[0]}.2")
+    return tuple(
+        Field(key=value.quantity, mapped=value, absent=value.sentinels, decimals=_DECIMALS) for value in values
+    )

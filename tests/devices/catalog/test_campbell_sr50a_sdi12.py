@@ -8,7 +8,6 @@ import pytest
 
 from devices.catalog.campbell_sr50a_sdi12 import DEVICES
 from devices.model import Decoded, DeviceSpec, Frame, PermanentError, TransientError
-from devices.wires.sdi12 import crc_text
 from tests.devices.wires.line import line_to, scripted
 
 SR50A, SR50AT = DEVICES
@@ -20,10 +19,6 @@ def frame(text: str) -> Frame:
     return Frame(
         gateway_id="g", transport="serial", address="bus", payload=(IDENT + text).encode("latin-1"), received_ns=0
     )
-
-
-def data(text: str) -> str:
-    return text + crc_text(text)
 
 
 def measured(spec: DeviceSpec, text: str) -> dict[str, float]:
@@ -54,7 +49,7 @@ def measured(spec: DeviceSpec, text: str) -> dict[str, float]:
     ],
 )
 def test_each_measurement_means_its_quantities(text: str, expected: dict[str, float]) -> None:
-    assert measured(SR50AT, text) == expected
+    assert measured(SR50AT, text) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.bad_input(19)
