@@ -163,8 +163,8 @@ def value_texts(fields: tuple[Field, ...], values: Values, *, of: str) -> list[s
 
 
 def _text(field: Field, values: Values) -> str:
-    value = values.get(field.key, field.usual) if field.key else 0.0
-    raw = _number(field, value)
+    value = values.get(field.key, field.usual)
+    raw = _number(field, value) if field.key else 0.0
     decimals = field.decimals
     if field.mapped:  # a site's list does not say how many decimals there are: as many as fit
         decimals = min(decimals, max(0, _MAX_DIGITS - len(str(int(abs(raw))))))
