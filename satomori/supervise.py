@@ -179,7 +179,8 @@ def wait_for_port(port: int, *, timeout_s: float, stop: Event | None = None) -> 
     while time.monotonic() < deadline_s and not pause.is_set():
         with socket.socket() as probe:
             probe.settimeout(0.5)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            # a connection from the very port it goes to is one with itself: nobody listens there yet
+            if probe.connect_ex(("127.0.0.1", port)) == 0 and probe.getsockname() != probe.getpeername():
                 return True
         pause.wait(_POLL_S / 2)
     return False

@@ -47,6 +47,16 @@ def free_port() -> int:
         return port
 
 
+def listens(port: int) -> bool:
+    """Return whether somebody else listens on `port` of loopback.
+
+    Who knocks at a free port of the range from which outgoing connections take theirs can end up connected with
+    himself; that connection would even take the port away from the server that is about to start.
+    """
+    with socket.socket() as knock:
+        return knock.connect_ex(("127.0.0.1", port)) == 0 and knock.getsockname() != knock.getpeername()
+
+
 def _name(predicate: Callable[[], object]) -> str:
     return getattr(predicate, "__qualname__", repr(predicate))
 

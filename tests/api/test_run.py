@@ -15,7 +15,7 @@ import pytest
 from api.run import ApiOptions, open_listener, run_api
 from devices.model import PermanentError
 from tests.api.world import World, small_site
-from tests.support import free_port, wait_until
+from tests.support import free_port, listens, wait_until
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
@@ -61,6 +61,6 @@ def test_bad_use_is_one_clear_line(tmp_path: Path) -> None:
 
 def _answers(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/livez").status_code == 200
+        return listens(port) and httpx.get(f"http://127.0.0.1:{port}/livez").status_code == 200
     except httpx.HTTPError:
         return False

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from devices.link import LinkOptions, Message, Publisher, Subscriber
-from tests.support import free_port, wait_until
+from tests.support import free_port, listens, wait_until
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
@@ -54,8 +54,7 @@ class Broker:
             self._process = None
 
     def _answers(self) -> bool:
-        with socket.socket() as knock:
-            return knock.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens(self.port)
 
 
 @contextmanager

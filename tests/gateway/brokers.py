@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,7 +19,7 @@ from devices.link import LinkOptions, Publisher, Subscriber
 from tests.gateway.hubs import FakeHub
 from tests.gateway.ptys import Line
 from tests.gateway.sites import GATEWAY
-from tests.support import free_port, wait_until
+from tests.support import free_port, listens, wait_until
 
 Kind = Literal["mosquitto", "amqtt"]
 
@@ -54,8 +53,7 @@ class Broker:
         wait_until(self._answers, 20.0, what="broker answers")
 
     def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens(self.port)
 
     def kill(self) -> None:
         if self._process is not None:

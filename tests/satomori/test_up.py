@@ -58,6 +58,11 @@ class Up:
     def said(self) -> str:
         return (self.folder / "up.log").read_text(encoding="utf-8")
 
+    def wait_until_well(self) -> None:
+        """Wait for the page. Not by asking its port at once: a connection with oneself would take the port away."""
+        wait_until(lambda: "is running" in self.said() or self.process.poll() is not None, 40.0, what=self.report)
+        wait_until(lambda: self.health() == "ok", 40.0, what=self.report)
+
     def report(self) -> str:
         """What it printed, how it is, and the end of each service's log: for a failure."""
         logs = [f"{p.name}: {p.read_text(encoding='utf-8')[-1500:]}" for p in (self.folder / "data").rglob("*.log")]
@@ -92,8 +97,7 @@ def running(folder: Path, *options: str, **ports: int) -> Iterator[Up]:
 @pytest.mark.services
 def test_up_serves_and_sigterm_leaves_nothing(tmp_path: Path) -> None:
     with running(tmp_path) as up:
-        wait_until(lambda: up.health() == "ok", 40.0, what=up.report)
-        wait_until(lambda: "is running" in up.said())
+        up.wait_until_well()
         assert f"里守りが動いています / Satomori is running: http://127.0.0.1:{up.port}/" in up.said()
         children = children_of(up.process.pid)
         assert len(children) == len(NAMES)
@@ -106,7 +110,7 @@ def test_up_serves_and_sigterm_leaves_nothing(tmp_path: Path) -> None:
 @pytest.mark.services
 def test_a_killed_supervisor_takes_its_children_with_it(tmp_path: Path) -> None:
     with running(tmp_path) as up:
-        wait_until(lambda: up.health() == "ok", 40.0, what=up.report)
+        up.wait_until_well()
         children = children_of(up.process.pid)
         up.signal(signal.SIGKILL)
         wait_until(lambda: [pid for pid in children if is_alive(pid)] == [], 10.0)
