@@ -48,14 +48,15 @@ Values = dict[str, float]
 class Field:
     """One number of a channel: its quantity, struct code and steps per unit of the quantity.
 
-    `limits` are the whole numbers that are readings; others are NaN. `is_state`: others are no state of this device.
+    `limits` are the whole numbers that are readings; others are NaN. `meanings`: a state, whose numbers on the wire
+    from `limits[0]` on mean these values; others are no state of this device.
     """
 
     key: str
     code: str
     per_unit: float = 1.0
     limits: tuple[int, int]
-    is_state: bool = False
+    meanings: tuple[float, ...] = ()
 
     def value_of(self, raw: int) -> float:
         """Return the reading in the quantity's unit, NaN for the sensor's sign of none.
@@ -63,11 +64,22 @@ class Field:
         Raises PermanentError for a state that does not exist.
         """
         lo, hi = self.limits
-        if lo <= raw <= hi:
-            return raw / self.per_unit if self.per_unit >= 1 else raw * float(round(1 / self.per_unit))
-        if self.is_state:
-            raise PermanentError(f"{self.key} state {raw} is none of {lo} to {hi}")
-        return math.nan
+        if not lo <= raw <= hi:
+            if self.meanings:
+                raise PermanentError(f"{self.key} state {raw} is none of {lo} to {hi}")
+            return math.nan
+        if self.meanings:
+            return self.meanings[raw - lo]
+        return raw / self.per_unit if self.per_unit >= 1 else raw * float(round(1 / self.per_unit))
+
+    def raw_of(self, decoded: Decoded) -> int:
+        """Return the number on the wire; PermanentError when there is none for the value."""
+        if not self.meanings:
+            return steps(decoded, self.key, per_unit=self.per_unit, limits=self.limits)
+        value = decoded.values[self.key]
+        if value not in self.meanings:
+            raise PermanentError(f"{self.key} {value:g} is none of {', '.join(f'{one:g}' for one in self.meanings)}")
+        return self.limits[0] + self.meanings.index(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +100,14 @@ def number(key: str, code: str, limits: tuple[int, int], per_unit: float = 1.0) 
     return Field(key=key, code=code, limits=limits, per_unit=per_unit)
 
 
-def state(key: str, highest: int = 1) -> Field:
-    """Return a state in one byte, 0 to `highest`."""
-    return Field(key=key, code="B", limits=(0, highest), is_state=True)
+def state(key: str, meanings: tuple[float, ...] = (0.0, 1.0), *, first: int = 0) -> Field:
+    """Return a state in one byte whose numbers, `first` and on, mean `meanings`."""
+    return Field(key=key, code="B", limits=(first, first + len(meanings) - 1), meanings=meanings)
 
 
-def channel(head: str, *fields: Field, pad: int = 0) -> Channel:
-    """Return a channel of plain numbers with `pad` bytes behind them that say nothing about a quantity."""
-    layout = struct.Struct("<" + "".join(field.code for field in fields) + "x" * pad)
+def channel(head: str, *fields: Field, skip: int = 0, pad: int = 0) -> Channel:
+    """Return a channel of numbers; `skip` bytes before and `pad` bytes behind them say nothing of a quantity."""
+    layout = struct.Struct("<" + "x" * skip + "".join(field.code for field in fields) + "x" * pad)
 
     def read(data: bytes) -> Values:
         return {field.key: field.value_of(raw) for field, raw in zip(fields, layout.unpack(data), strict=True)}
@@ -109,12 +121,17 @@ def channel(head: str, *fields: Field, pad: int = 0) -> Channel:
 def alarm(head: str, *fields: Field, pad: int) -> Channel:
     """Return a channel that repeats a reading with the device's own alarm behind it; the simulator never sends it."""
     plain = channel(head, *fields, pad=pad)
-    return Channel(head=plain.head, size=plain.size, read=plain.read, write=lambda _: None)
+    return read_only(head, plain.size, plain.read)
+
+
+def read_only(head: str, size: int, read: Callable[[bytes], Values]) -> Channel:
+    """Return a channel that the simulator never sends."""
+    return Channel(head=bytes.fromhex(head), size=size, read=read, write=lambda _: None)
 
 
 def silent(head: str, size: int) -> Channel:
     """Return a channel whose length is known and of which no quantity is made."""
-    return Channel(head=bytes.fromhex(head), size=size, read=lambda _: {}, write=lambda _: None)
+    return read_only(head, size, lambda _: {})
 
 
 def _packed(layout: struct.Struct, fields: tuple[Field, ...], decoded: Decoded) -> bytes | None:
@@ -124,8 +141,7 @@ def _packed(layout: struct.Struct, fields: tuple[Field, ...], decoded: Decoded) 
     missing = [field.key for field in fields if field.key not in given]
     if missing:
         raise PermanentError(f"{', '.join(given)} is sent together with {', '.join(missing)}, which is not given")
-    raws = [steps(decoded, field.key, per_unit=field.per_unit, limits=field.limits) for field in fields]
-    return layout.pack(*raws)
+    return layout.pack(*(field.raw_of(decoded) for field in fields))
 
 
 BATTERY = number("battery_level", "B", (0, 100))
@@ -135,6 +151,8 @@ HUMIDITY = number("relative_humidity", "B", (0, 200), per_unit=2)
 DISTANCE = number("distance", "H", (1, 65_534), per_unit=1000)
 """0 lies within the blind zone of every head (30 mm and more) and 65,535 is no reading."""
 IS_TILTED = state("is_tilted")
+RADIANS = 180 / math.pi
+"""Degrees in a radian: `per_unit` of an angle in whole degrees."""
 
 
 def upright(values: Values) -> None:
@@ -209,10 +227,9 @@ class Tlv:
         raise PermanentError(f"a history record of {self.name} needs a time and what the model stores")
 
 
-def history(*fields: Field, head: str = "20ce", pad: int = 0) -> Channel:
-    """Return a record of the past: its time, then plain numbers."""
-    body = channel(head, *fields, pad=pad)
-    return history_of(body)
+def history(*fields: Field, skip: int = 0, pad: int = 0) -> Channel:
+    """Return a record of the past: its time, then numbers as in `channel`."""
+    return history_of(channel("20ce", *fields, skip=skip, pad=pad))
 
 
 def history_of(body: Channel) -> Channel:

@@ -1,0 +1,29 @@
+"""Vector: Milesight's own example (README of the SensorDecoders repository)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from devices.catalog.milesight_em500_pp import DEVICE
+from devices.model import Decoded
+from tests.devices.frames import frame
+
+
+@pytest.mark.parametrize(
+    ("payload", "values"),
+    [
+        ("017564 037B0A00", {"battery_level": 100.0, "pressure": 10_000.0}),
+        ("037bffff", {"pressure": math.nan}),
+    ],
+)
+def test_channels_are_read_one_by_one(payload: str, values: dict[str, float]) -> None:
+    decoded = DEVICE.decode(frame(DEVICE, payload))
+    assert decoded.values == pytest.approx(values, nan_ok=True)
+    assert decoded == Decoded(values=decoded.values)
+
+
+def test_the_simulator_says_what_the_device_would() -> None:
+    made = DEVICE.encode(Decoded(values={"battery_level": 100.0, "pressure": 10_000.0}))
+    assert (made.payload.hex(), made.port) == ("017564037b0a00", 85)

@@ -1,0 +1,37 @@
+"""Vector: Milesight's own example (README of the SensorDecoders repository)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from devices.catalog.milesight_em500_swl import DEVICE
+from devices.model import Decoded
+from tests.devices.frames import frame
+
+
+@pytest.mark.parametrize(
+    ("payload", "values"),
+    [
+        ("017564 03770200", {"battery_level": 100.0, "water_level": 0.02}),
+        ("0377ffff", {"water_level": math.nan}),
+        ("03770000", {"water_level": 0.0}),
+    ],
+)
+def test_channels_are_read_one_by_one(payload: str, values: dict[str, float]) -> None:
+    decoded = DEVICE.decode(frame(DEVICE, payload))
+    assert decoded.values == pytest.approx(values, nan_ok=True)
+    assert decoded == Decoded(values=decoded.values)
+
+
+def test_the_simulator_says_what_the_device_would() -> None:
+    made = DEVICE.encode(Decoded(values={"battery_level": 100.0, "water_level": 0.02}))
+    assert (made.payload.hex(), made.port) == ("01756403770200", 85)
+
+
+@pytest.mark.bad_input(56)
+def test_a_history_record_has_its_own_time() -> None:
+    decoded = DEVICE.decode(frame(DEVICE, "20ce 00f15365 0200"))
+    assert decoded == Decoded(values={"water_level": 0.02}, observed_ns=1_700_000_000 * 10**9, is_history=True)
+    assert DEVICE.encode(decoded).payload == bytes.fromhex("20ce 00f15365 0200")
