@@ -181,7 +181,7 @@ _LASER = _model(
 )  # fmt: skip
 _PYR = _model("DL-PYR", 1, _signed("irradiance", 0, 32_768 / 15_000))
 _RADAR = _model(
-    "DL-RAD", 4, _plain("distance", 0, 1000), _signed("device_temperature", 1, 100),
+    "DL-RAD", 4, _plain("distance", 0, 1000), _signed("device_temperature", 1, 100), _signed("echo_strength", 2, 100),
     Word(key="device_fault", at=3, per_unit=1, default=0),
     gate=Gate(key="distance", by="device_fault", good=(0, 0), closed=1),
 )  # fmt: skip

@@ -79,7 +79,7 @@ BY_MODEL = {spec.model: spec for spec in DEVICES}
         (
             "decentlab_dl_rad",
             "02586b0003074c88b68a8c00000b93",
-            {"distance": 1.868, "device_temperature": 22.3, "device_fault": 0.0,
+            {"distance": 1.868, "device_temperature": 22.3, "echo_strength": 27.0, "device_fault": 0.0,
              "battery_voltage": 2.963},
         ),
         ("decentlab_dl_sht35", "02030e00020c60", {"battery_voltage": 3.168}),
