@@ -27,6 +27,8 @@ from devices.quantities import base_key
 from devices.registry import load_catalog
 
 CODEC, MAPPING, EXAMPLES = "codec.js", "mapping.toml", "examples.json"
+_NAMES = (CODEC, MAPPING, EXAMPLES)
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +100,10 @@ def try_codec(files: CodecFiles, worker: CodecWorker, report: Report | None = No
     examples = read_examples(files.examples) if files.examples.is_file() or not mapping.override else ()
     wrong = failing(codec, examples, worker, report)
     if not mapping.override and not any(example.data for example in examples):
-        raise PermanentError(f"{files.examples}: there is no example with data; with override = true it loads unproven")
+        raise PermanentError(f"{files.examples} has no example with data; override = true loads the codec unproven")
     if wrong and not mapping.override:
-        raise PermanentError(
-            f"codec {files.codec} fails its own examples (override = true loads it): {'; '.join(wrong)}"
-        )
+        told = "; ".join(wrong[:_SHOWN]) + (f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else "")
+        raise PermanentError(f"codec {files.codec} fails its own examples (override = true loads it): {told}")
     unmapped = sorted({path for example in examples for path in mapping.unmapped(example.data or {})})
     return Trial(
         mapping=mapping, codec=codec, failing=tuple(wrong), unmapped=tuple(unmapped), examples=len(examples)
@@ -157,9 +158,6 @@ def install_codec(files: CodecFiles, folder: Path, model: str, *, is_replaced: b
     except OSError as error:
         raise PermanentError(f"codec {target} cannot be written: {error.strerror}") from error
     return target
-
-
-_NAMES = (CODEC, MAPPING, EXAMPLES)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -5,9 +5,9 @@ of computing; should the engine not keep to that, the worker is killed after 2 s
 job. The clock a codec sees is the moment of receipt and its random numbers follow from the payload, so that the same
 bytes always give the same data.
 
-What is called, in this order: `decodeUplink({bytes, fPort, recvTime, variables})` (returns `{data, warnings, errors}`),
-`Decoder(bytes, port)`, `Decode(fPort, bytes, variables)` (both return the data itself). The text is a sloppy script, not
-a module: many published codecs assign variables that they never declared.
+What is called, in this order: `decodeUplink({bytes, fPort, recvTime, variables})`, which gives `{data, errors}`;
+`Decoder(bytes, port)`; `Decode(fPort, bytes, variables)`; the latter two give the data itself. The text is a sloppy
+script, not a module: many published codecs assign variables that they never declared.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class CodecWorker:
             self._stop()
 
     def decode(self, codec: Codec, job: Job) -> dict[str, Any]:
-        """Return the data of a payload as the codec gives it; what JSON cannot say is an `Odd`. Empty: nothing measured.
+        """Return the data of a payload as the codec gives it, empty: nothing measured. `Odd`: what JSON cannot say.
 
         Raises PermanentError when the payload must not be given to a codec (FPort 0 or above 223, empty, shorter than
         the codec's `min_length`), when the codec fails in any way or hits a limit, and when the engine is not

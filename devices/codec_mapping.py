@@ -16,7 +16,7 @@
     offset = 0.0
     range = [-40, 85]                 # before factor and offset; outside: no trustworthy value
     sentinels = [3276.7, "No Sensor"] # what stands for "no value"
-    words = { ON = 1, OFF = 0 }       # texts and what they stand for: a number, or a label of an enumeration
+    words = { ON = 1, OFF = 0 }       # texts and what they stand for: the final number, or a label of an enumeration
     suffix = " mm"                    # a text is a number with exactly this behind it
     only_if = { position = "normal" } # other paths that must have these values, otherwise no trustworthy value
 
@@ -44,6 +44,7 @@ from devices.units import are_convertible, convert
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _MOST_MAPPING_BYTES = 262_144
+_SAME = 1e-9
 Plain = bool | int | float | str
 
 
@@ -185,5 +186,8 @@ def _nodes(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _is_same(given: Any, wanted: Plain) -> bool:
-    # in Python True == 1; a codec that says true does not say 1
-    return given == wanted and isinstance(given, bool) == isinstance(wanted, bool)
+    if isinstance(given, bool) or isinstance(wanted, bool):
+        return given is wanted  # in Python True == 1; a codec that says true does not say 1
+    if isinstance(given, int | float) and isinstance(wanted, int | float):
+        return math.isclose(given, wanted, rel_tol=_SAME)  # 32767 / 100 in the codec, 327.67 in the mapping
+    return bool(given == wanted)
