@@ -63,7 +63,12 @@ class Layout:
             array.grow(series + 1)
         self._device.values[series] = self.numbers.get(device_id, len(self.numbers))
         self._is_link_level.values[series] = quantity in LINK_LEVEL
-        self._is_contact.values[series] = quantity in self._contacts
+        is_openings = quantity == "count" and self._has_contact(device_id)
+        self._is_contact.values[series] = is_openings or quantity in self._contacts
+
+    def _has_contact(self, device_id: str) -> bool:
+        spec = self.specs.get(device_id)
+        return spec is not None and not self._contacts.isdisjoint(spec.quantities)
 
     @property
     def device_of(self) -> Int32s:
@@ -77,7 +82,7 @@ class Layout:
 
     @property
     def is_contact(self) -> Bools:
-        """Which series (S,) are contacts."""
+        """Which series (S,) are contacts, or count their openings."""
         return self._is_contact.values
 
     def series_of(self, devices: Int64s) -> Bools:

@@ -145,7 +145,12 @@ def _contacts(site: Site) -> frozenset[str]:
     specs = load_rules()
     rules = [rule for rule in site.rule if specs[rule.kind].timeline == "contact"]
     return frozenset(
-        {"contact_open", *(rule.quantity or rule.params.get("quantity", "contact_open") for rule in rules)}
+        {
+            "contact_open",
+            "trap_state",
+            "restarted",
+            *(rule.quantity or rule.params.get("quantity", "contact_open") for rule in rules),
+        }
     )
 
 

@@ -11,12 +11,14 @@ from pydantic import ValidationError
 from devices.model import PermanentError, Severity
 from devices.site import Check, Device, Problem, Rule, Site
 from ingest.batch import Int32s
+from ingest.counters import moduli_of
 from ingest.layout import Layout
 from ingest.plugins import CheckRunner, CheckSpec, Params, RuleRunner, RuleSpec, Scope, Watched, load_checks, load_rules
 
 ALWAYS = (
     Rule(id="device-silent", kind="silent", severity="warning"),
     Rule(id="device-fault", kind="device_fault", severity="warning"),
+    Rule(id="trap-check", kind="trap_check", severity="warning", domain="wildlife"),
 )
 """Rules that a site has without naming them: nobody may forget silence, nor a device that says it is broken."""
 
@@ -150,6 +152,7 @@ def _watched(layout: Layout, device_id: str, *, unit: int) -> Watched:
         sprung_when_open=device.sprung_when == "open",
         mount_height_m=device.mount_height_m,
         derives_depth=device.mount_height_m is not None,
+        count_moduli=moduli_of(device.model, "count"),
     )
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from alerts.facts import DEFAULT_RULES
 from devices.site_file import SiteError
 from ingest.plugins import CheckSpec, RuleSpec, load_checks, load_rules
-from ingest.setup import effective_rules
+from ingest.setup import ALWAYS, effective_rules
 from tests.ingest.core_town import QUIET, device, rule, town
 
 SPECS: list[CheckSpec | RuleSpec] = [*load_checks().values(), *load_rules().values()]
@@ -38,9 +39,20 @@ def test_parameters_say_their_unit_and_have_defaults(spec: CheckSpec | RuleSpec)
     assert [name for name, info in fields.items() if info.is_required()] in ([], ["raise_at"])
 
 
-def test_a_site_without_a_silence_rule_gets_one() -> None:
-    assert [one.id for one in effective_rules(town(device("a")))] == ["device-silent"]
-    assert [one.id for one in effective_rules(town(device("a"), QUIET))] == ["quiet"]
+def test_a_site_without_a_rule_that_must_be_gets_one() -> None:
+    always = [one.id for one in ALWAYS]
+
+    assert [one.id for one in effective_rules(town(device("a")))] == always
+    assert [one.id for one in effective_rules(town(device("a"), QUIET))] == ["quiet", *always[1:]]
+    assert always[0] == "device-silent"
+
+
+def test_the_rules_that_always_are_bear_names_that_routes_may_name() -> None:
+    names = ", ".join(f'"{one.id}"' for one in ALWAYS)
+    contact = '[[contact]]\nid = "c"\nname = "C"\nemail = "c@town.example"'
+
+    town(device("a"), contact, f'[[route]]\nid = "r"\ncontacts = ["c"]\nchannels = ["smtp"]\nrule = [{names}]')
+    assert [DEFAULT_RULES[one.id] for one in ALWAYS] == [one.kind for one in ALWAYS]
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ from tests.ingest.rules.cases import changes, events_of, ns
 DAY_S = 86_400
 
 
-def trap(more: str = "") -> Site:
-    return town(
-        device("trap", model="milesight_em300_mcs", station="woods", more=more), QUIET, rule("sprung", "contact_event")
-    )
+UNASKED = rule("unasked", "trap_check", more='domain = "system"')
+
+
+def trap(more: str = "", *, params: str = "") -> Site:
+    trap_device = device("trap", model="milesight_em300_mcs", station="woods", more=more)
+    return town(trap_device, QUIET, UNASKED, rule("sprung", "contact_event", params=params))
 
 
 def contact(value: float, at_s: float, *, received_s: float | None = None) -> Reading:
@@ -99,7 +101,103 @@ def test_other_quantities_spring_no_trap() -> None:
 
 def test_a_rule_may_look_at_another_contact() -> None:
     tampered = rule("tampered", "contact_event", params='quantity = "tamper"')
-    site = town(device("trap", model="senml", station="woods"), QUIET, tampered)
+    site = town(device("trap", model="senml", station="woods"), QUIET, UNASKED, tampered)
     rows = [reading("trap", "tamper", value, at_s=60 * value) for value in (0.0, 1.0)]
 
     assert changes(site, *rows, *contacts(0, 0, 1), until_s=500) == [("raised", 60)]
+
+
+def edges(count: int, *, at_s: float, within_s: float) -> list[Reading]:
+    """So many changes of the contact, the first one springs the trap."""
+    return [contact((number + 1) % 2, at_s + within_s * number / count) for number in range(count)]
+
+
+@pytest.mark.bad_input(66)
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(29, [("raised", 100)]), (30, [("raised", 100), ("cleared", 100 + 29 / 30)])],
+    ids=["ends sprung", "ends armed"],
+)
+def test_thirty_edges_in_a_second_are_one_event(count: int, expected: list[tuple[str, float]]) -> None:
+    found = changes(trap(), contact(0, 0), *edges(count, at_s=100, within_s=count / 30), until_s=500)
+
+    assert [state for state, _ in found] == [state for state, _ in expected]
+    assert [at_s for _, at_s in found] == pytest.approx([at_s for _, at_s in expected])
+
+
+@pytest.mark.bad_input(66)
+def test_a_door_that_flaps_in_the_wind_is_one_event_until_it_is_quiet() -> None:
+    flaps = [contact(number % 2, 20 * number) for number in range(40)]
+
+    assert changes(trap(), *flaps, contact(0, 800), until_s=859.9) == [("raised", 20)]
+    assert changes(trap(), *flaps, contact(0, 800), until_s=860) == [("raised", 20), ("cleared", 800)]
+
+
+def test_how_long_it_must_be_armed_is_said_by_the_rule() -> None:
+    rows = contacts(0, 1, 0, 1)
+
+    assert changes(trap(params="rearm_s = 61"), *rows, until_s=500) == [("raised", 60)]
+    assert changes(trap(params="rearm_s = 0"), *rows, until_s=500) == [
+        ("raised", 60),
+        ("cleared", 120),
+        ("raised", 180),
+    ]
+
+
+@pytest.mark.bad_input(67)
+def test_a_chewed_cable_of_a_normally_closed_loop_is_told_like_a_spring() -> None:
+    """Nothing tells them apart from afar: it is the safe side, and somebody goes and looks."""
+    plugged = trap('sprung_when = "open"')
+
+    assert changes(plugged, *contacts(0, 0, 1, 1), until_s=500) == [("raised", 120)]
+
+
+def openings(*rows: tuple[float, float | None, float]) -> list[Reading]:
+    """Seconds, contact, count of a device that tells both."""
+    return [
+        reading("trap", quantity, value, at_s=at_s)
+        for at_s, is_open, count in rows
+        for quantity, value in (("contact_open", is_open), ("count", count))
+        if value is not None
+    ]
+
+
+def counting(more: str = "", *, params: str = "") -> Site:
+    return town(
+        device("trap", station="woods", more=more), QUIET, UNASKED, rule("sprung", "contact_event", params=params)
+    )
+
+
+MISSED = (
+    ("one edge, one counted", [(0, 0, 5), (600, 1, 6)], 0),
+    ("one edge, three counted", [(0, 0, 5), (600, 1, 8)], 2),
+    ("no edge, two counted", [(0, 0, 5), (600, 0, 7)], 2),
+    ("edges without the counter first", [(0, 0, 5), (100, 1, None), (300, 0, None), (600, 1, 8)], 1),
+    ("nothing to compare with", [(0, 0, 5), (600, 0, 5)], 0),
+    ("reboot", [(0, 0, 5000), (600, 0, 2)], 0),
+    ("a jump too far", [(0, 0, 5), (600, 0, 4000)], 0),
+    ("counted while it bounced", [(0, 0, 5), (30, 0, 9)], 0),
+    ("counted while it was sprung", [(0, 0, 5), (600, 1, 6), (1200, 1, 9)], 0),
+    ("before the first contact", [(0, None, 5), (600, None, 9)], 0),
+)
+
+
+@pytest.mark.parametrize(("rows", "missed"), [row[1:] for row in MISSED], ids=[row[0] for row in MISSED])
+def test_openings_that_only_the_counter_knows(rows: list[tuple[float, float | None, float]], missed: int) -> None:
+    found = events_of(counting(), *openings(*rows), until_s=5000)
+
+    recovered = [e for e in found if e.observed_ns % 10**9 and e.state.value == "raised"]
+    assert [ns(rows[-1][0]) - e.observed_ns for e in recovered] == list(range(missed, 0, -1))
+    assert len({e.event_id for e in recovered}) == missed
+
+
+def test_what_was_missed_before_a_seen_edge_is_told_before_it() -> None:
+    states = [state for state, _ in changes(counting(), *openings((0, 0, 5), (600, 1, 8)), until_s=5000)]
+
+    assert sorted(states) == ["cleared", "cleared", "raised", "raised", "raised"]
+
+
+def test_a_trap_that_says_its_state_by_a_word_is_a_contact_too() -> None:
+    states = [reading("trap", "trap_state", value, at_s=600 * number) for number, value in enumerate((0, 5, 1, 4, 0))]
+
+    assert changes(counting('sprung_when = "closed"'), *states, until_s=5000) == [("raised", 1200), ("cleared", 2400)]
