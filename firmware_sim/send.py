@@ -11,7 +11,6 @@ import select
 import struct
 import termios
 import time
-import tty
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-from devices.model import PermanentError, TransientError
+from devices.model import TransientError
+from firmware_sim.ptys import open_pty
 
 _MOST_UNSENT = 500
 _SETTLE_S = 0.3
@@ -63,19 +63,7 @@ class SerialSender:
 
     def open(self) -> None:
         """Make the line. Raises PermanentError when `link` is something else than a link of ours, or has no place."""
-        if self._link.exists() and not self._link.is_symlink():
-            raise PermanentError(f"{self._link} exists and is not a link; the simulator does not replace real ports")
-        try:
-            self._link.parent.mkdir(parents=True, exist_ok=True)
-            self._link.unlink(missing_ok=True)
-        except OSError as error:
-            raise PermanentError(f"serial line {self._link} cannot be made: {error.strerror}") from error
-        self._master, slave = os.openpty()
-        tty.setraw(slave)
-        self._slave_path = os.ttyname(slave)
-        os.close(slave)
-        os.set_blocking(self._master, False)
-        self._link.symlink_to(self._slave_path)
+        self._master, self._slave_path = open_pty(self._link)
 
     def wait_for_reader(self, *, deadline_s: float) -> bool:
         """Return True once a program has the line open; bytes sent before would be lost, as on a real line.

@@ -140,7 +140,8 @@ class PolledSource:
         except (OSError, termios.error):
             raise
         except Exception as error:  # a driver's own mistake must not take the line from the others
-            log.exception("driver_failed", extra={"device_id": talker.device.device_id})
+            if not talker.failures:
+                log.exception("driver_failed", extra={"device_id": talker.device.device_id})
             self._failed(talker, error, "garbage")
 
     def _steps(self, talker: _Talker, asker: Asker, stop: Event) -> None:
