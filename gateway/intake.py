@@ -31,10 +31,14 @@ _RETRY_MOST_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether an arrival was understood; `device_id` is empty for a message of a network."""
+    """Whether an arrival was understood; `device_id` is empty for a message of a network.
+
+    `is_allowed`: its sender spoke for none but its own devices.
+    """
 
     device_id: str
     is_good: bool
+    is_allowed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +163,8 @@ def _verdict(arrival: Arrival, outcomes: Iterable[Outcome]) -> Verdict | None:
     if "cut_front" in reasons:
         return None
     device_id = arrival.device_id if isinstance(arrival, SerialArrival) else ""
-    return Verdict(device_id=device_id, is_good=not reasons & _NOT_UNDERSTOOD)
+    is_good, is_allowed = not reasons & _NOT_UNDERSTOOD, "not_allowed" not in reasons
+    return Verdict(device_id=device_id, is_good=is_good, is_allowed=is_allowed)
 
 
 def _readings_row(told: Told) -> NewRow:

@@ -15,6 +15,7 @@ from devices.site_sources import devices_on_line
 from gateway.decode import Plugins, uplink_key
 from gateway.intake import Intake
 from gateway.line_watch import WatchLimits
+from gateway.sources.http_push import HttpPushOptions, HttpPushSource, senders_of
 from gateway.sources.mqtt_topics import MqttOptions, MqttSource
 from gateway.sources.polled import PolledDevice, PolledOptions, PolledSource
 from gateway.sources.serial_port import SerialOptions, SerialSource
@@ -46,7 +47,7 @@ class SourceMaker:
             return self._mqtt(number, source)
         if source.kind == "serial":
             return self._stick(number, source) if source.uplink else self._line(number, source)
-        raise PermanentError(f"{self._where(number)}: kind {source.kind!r} is not served")
+        return self._http(number, source)
 
     def name(self, number: int) -> str:
         """Return what the source is called in logs and counters."""
@@ -136,6 +137,18 @@ class SourceMaker:
         feed = Subscriber(link_options, source.topics or uplink.topics)
         mqtt_options = MqttOptions(name=name, gateway_id=self.gateway.id, uplink=key)
         return MqttSource(mqtt_options, feed, self.intake, now_ns=self.clock.now_ns)
+
+    def _http(self, number: int, source: Source) -> HttpPushSource:
+        options = HttpPushOptions(
+            name=self.name(number),
+            gateway_id=self.gateway.id,
+            uplink=uplink_key(number, source),
+            path=source.uplink,
+            host=source.host,
+            port=source.port_number,
+            senders=senders_of(source, self.site),
+        )
+        return HttpPushSource(options, self.intake, now_ns=self.clock.now_ns)
 
     def _silent_s(self, interval_s: float) -> float:
         """Intervals are the town's; a line's silence is measured on the machine's clock."""
