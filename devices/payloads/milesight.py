@@ -26,8 +26,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from devices.lorawan import application_payload, frame_of, has_number, steps
+from devices.lorawan import application_payload, frame_of
 from devices.model import SECOND_NS, Decoded, Frame, PermanentError
+from devices.payloads.tlv import Channel, Field, Values, number, read_only, silent, state, tagged, written
+
+__all__ = ["Channel", "Field", "Values", "number", "read_only", "silent", "state"]
 
 PORT = 85
 SOURCE_URL = "https://github.com/Milesight-IoT/SensorDecoders"
@@ -41,107 +44,17 @@ _EPOCH_BYTES = 4
 _CLOCK_IS_SET_S = 1_420_070_400
 """2015-01-01, before any of these devices was sold: an earlier record was stored before the clock was set."""
 
-Values = dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One number of a channel: its quantity, struct code and steps per unit of the quantity.
-
-    `limits` are the whole numbers that are readings; others are NaN. `meanings`: a state, whose numbers on the wire
-    from `limits[0]` on mean these values; others are no state of this device.
-    """
-
-    key: str
-    code: str
-    per_unit: float = 1.0
-    limits: tuple[int, int]
-    meanings: tuple[float, ...] = ()
-
-    def value_of(self, raw: int) -> float:
-        """Return the reading in the quantity's unit, NaN for the sensor's sign of none.
-
-        Raises PermanentError for a state that does not exist.
-        """
-        lo, hi = self.limits
-        if not lo <= raw <= hi:
-            if self.meanings:
-                raise PermanentError(f"{self.key} state {raw} is none of {lo} to {hi}")
-            return math.nan
-        if self.meanings:
-            return self.meanings[raw - lo]
-        return raw / self.per_unit if self.per_unit >= 1 else raw * float(round(1 / self.per_unit))
-
-    def raw_of(self, decoded: Decoded) -> int:
-        """Return the number on the wire; PermanentError when there is none for the value."""
-        if not self.meanings:
-            return steps(decoded, self.key, per_unit=self.per_unit, limits=self.limits)
-        value = decoded.values[self.key]
-        if value not in self.meanings:
-            raise PermanentError(f"{self.key} {value:g} is none of {', '.join(f'{one:g}' for one in self.meanings)}")
-        return self.limits[0] + self.meanings.index(value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    """A channel/type pair: its two bytes, how many bytes of data follow and what they say.
-
-    `write` makes the data of those quantities that a `Decoded` has; None = nothing of this channel is given.
-    """
-
-    head: bytes
-    size: int
-    read: Callable[[bytes], Values]
-    write: Callable[[Decoded], bytes | None]
-
-
-def number(key: str, code: str, limits: tuple[int, int], per_unit: float = 1.0) -> Field:
-    """Return a measured number; `limits` are on the wire."""
-    return Field(key=key, code=code, limits=limits, per_unit=per_unit)
-
-
-def state(key: str, meanings: tuple[float, ...] = (0.0, 1.0), *, first: int = 0) -> Field:
-    """Return a state in one byte whose numbers, `first` and on, mean `meanings`."""
-    return Field(key=key, code="B", limits=(first, first + len(meanings) - 1), meanings=meanings)
-
 
 def channel(head: str, *fields: Field, skip: int = 0, pad: int = 0) -> Channel:
     """Return a channel of numbers; `skip` bytes before and `pad` bytes behind them say nothing of a quantity."""
-    layout = struct.Struct("<" + "x" * skip + "".join(field.code for field in fields) + "x" * pad)
-
-    def read(data: bytes) -> Values:
-        return {field.key: field.value_of(raw) for field, raw in zip(fields, layout.unpack(data), strict=True)}
-
-    def write(decoded: Decoded) -> bytes | None:
-        return _packed(layout, fields, decoded)
-
-    return Channel(head=bytes.fromhex(head), size=layout.size, read=read, write=write)
+    codes = "".join(field.code for field in fields)
+    return tagged(head, struct.Struct("<" + "x" * skip + codes + "x" * pad), fields)
 
 
 def alarm(head: str, *fields: Field, pad: int) -> Channel:
     """Return a channel that repeats a reading with the device's own alarm behind it; the simulator never sends it."""
     plain = channel(head, *fields, pad=pad)
     return read_only(head, plain.size, plain.read)
-
-
-def read_only(head: str, size: int, read: Callable[[bytes], Values]) -> Channel:
-    """Return a channel that the simulator never sends."""
-    return Channel(head=bytes.fromhex(head), size=size, read=read, write=lambda _: None)
-
-
-def silent(head: str, size: int) -> Channel:
-    """Return a channel whose length is known and of which no quantity is made."""
-    return read_only(head, size, lambda _: {})
-
-
-def _packed(layout: struct.Struct, fields: tuple[Field, ...], decoded: Decoded) -> bytes | None:
-    given = [field.key for field in fields if has_number(decoded.values, field.key)]
-    if not given:
-        return None
-    missing = [field.key for field in fields if field.key not in given]
-    if missing:
-        raise PermanentError(f"{', '.join(given)} is sent together with {', '.join(missing)}, which is not given")
-    return layout.pack(*(field.raw_of(decoded) for field in fields))
 
 
 BATTERY = number("battery_level", "B", (0, 100))
@@ -216,8 +129,7 @@ class Tlv:
         return frame_of(payload, port=PORT)
 
     def _readings(self, decoded: Decoded) -> bytes:
-        written = ((known.head, known.write(decoded)) for known in self.channels)
-        return b"".join(head + data for head, data in written if data is not None)
+        return written(self.channels, decoded)
 
     def _record(self, decoded: Decoded) -> bytes:
         for known in self.histories:
