@@ -108,7 +108,8 @@ def _quantities(fields: tuple[Field, ...], raw: tuple[float, ...]) -> Values:
     on_the_line = {field.key: value for field, value in zip(fields, raw, strict=True)}
     values = {}
     for field, value in zip(fields, raw, strict=True):
-        is_reading = value not in field.absent and on_the_line.get(field.needs, 1.0) != 0
+        has_echo = not field.needs or on_the_line.get(field.needs, 1.0) != 0
+        is_reading = value not in field.absent and has_echo
         if field.key:
             values[field.key] = _value(field, value) if is_reading else math.nan
     return values
