@@ -45,6 +45,7 @@ from devices.units import are_convertible, convert
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _MOST_MAPPING_BYTES = 262_144
 _SAME = 1e-9
+_MOST_INTEGER = 10**300
 Plain = bool | int | float | str
 
 
@@ -88,7 +89,11 @@ class FieldRule(BaseModel):
 
     def value(self, given: Any) -> float:
         """Return what the codec gave as a value in the quantity's unit; NaN: no trustworthy value."""
-        if isinstance(given, Odd | dict | list) or any(_is_same(given, sentinel) for sentinel in self.sentinels):
+        if (
+            _is_beyond_floats(given)
+            or isinstance(given, Odd | dict | list)
+            or any(_is_same(given, sentinel) for sentinel in self.sentinels)
+        ):
             return math.nan
         if isinstance(given, str):
             if given in self.words:
@@ -185,9 +190,13 @@ def _nodes(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from _nodes(value, at)
 
 
+def _is_beyond_floats(given: Any) -> bool:
+    return isinstance(given, int) and abs(given) > _MOST_INTEGER
+
+
 def _is_same(given: Any, wanted: Plain) -> bool:
     if isinstance(given, bool) or isinstance(wanted, bool):
         return given is wanted  # in Python True == 1; a codec that says true does not say 1
-    if isinstance(given, int | float) and isinstance(wanted, int | float):
+    if isinstance(given, int | float) and isinstance(wanted, int | float) and not _is_beyond_floats(given):
         return math.isclose(given, wanted, rel_tol=_SAME)  # 32767 / 100 in the codec, 327.67 in the mapping
     return bool(given == wanted)

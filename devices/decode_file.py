@@ -5,32 +5,50 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from devices.model import DeviceSpec, Frame, PermanentError
+from devices.model import Decoded, DeviceSpec, Frame, PermanentError
+from devices.quantities import quantity
 from devices.registry import load_catalog
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def find_model(model: str) -> DeviceSpec:
-    """Return the catalogue entry called `model`. Raises PermanentError naming it and the known ones."""
+def find_model(model: str, *, codecs: Path | None = None) -> DeviceSpec:
+    """Return the entry called `model` of the catalogue, or of the site's own codecs in the folder `codecs`.
+
+    Raises PermanentError naming it and the known ones.
+    """
     catalog = load_catalog()
+    if model not in catalog and codecs is not None:
+        from devices.codec_catalog import load_codecs
+
+        catalog = load_codecs(codecs)
     if model not in catalog:
         raise PermanentError(f"device model {model!r} is not in the catalogue; known: {', '.join(catalog)}")
     return catalog[model]
 
 
 def decode_hex(spec: DeviceSpec, *, port: int | None, text: str) -> dict[str, Any]:
-    """Return `{"values", "seq", "observed_at"}` of one payload written in hex (blanks and colons allowed).
+    """Return `{"values", "units", "seq", "observed_at"}` of one payload written in hex (blanks and colons allowed).
 
-    A payload that does not decode gives `{"error", "bytes"}`; a value the device calls bad is null.
+    A payload that does not decode gives `{"error", "bytes"}`; a value the device calls bad is null. `age_s`,
+    `is_history`, `has_restarted`, `is_partial` and `earlier` stand there only where the payload says so.
     """
     try:
-        payload = bytes.fromhex(text.replace(":", " "))
-    except ValueError:
-        return {"error": "not hexadecimal: pairs of 0-9 and a-f are expected", "bytes": text}
+        payload = read_hex(text)
+    except PermanentError as error:
+        return {"error": str(error), "bytes": text}
     return decode_payload(spec, port=port, payload=payload)
+
+
+def read_hex(text: str) -> bytes:
+    """Return the bytes written in hex, blanks and colons between them allowed. Raises PermanentError."""
+    try:
+        return bytes.fromhex(text.replace(":", " "))
+    except ValueError:
+        raise PermanentError("not hexadecimal: pairs of 0-9 and a-f are expected") from None
 
 
 def decode_payload(spec: DeviceSpec, *, port: int | None, payload: bytes) -> dict[str, Any]:
@@ -43,8 +61,26 @@ def decode_payload(spec: DeviceSpec, *, port: int | None, payload: bytes) -> dic
         decoded = spec.decode(frame)
     except PermanentError as error:
         return {"error": str(error), "bytes": payload.hex()}
+    return show(decoded)
+
+
+def show(decoded: Decoded) -> dict[str, Any]:
+    """Return what was decoded as `decode_hex` does."""
     values = {key: None if math.isnan(value) else value for key, value in sorted(decoded.values.items())}
-    return {"values": values, "seq": decoded.seq, "observed_at": _iso(decoded.observed_ns)}
+    shown = {
+        "values": values,
+        "units": {key: quantity(key).unit for key in values},
+        "seq": decoded.seq,
+        "observed_at": _iso(decoded.observed_ns),
+    }
+    rare = {
+        "age_s": decoded.age_s,
+        "is_history": decoded.is_history,
+        "has_restarted": decoded.has_restarted,
+        "is_partial": decoded.is_partial,
+        "earlier": [show(one) for one in decoded.earlier],
+    }
+    return shown | {key: said for key, said in rare.items() if said}
 
 
 def decode_stream(spec: DeviceSpec, capture: bytes) -> Iterator[dict[str, Any]]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer.exceptions import TyperException
 
 from devices.model import PermanentError, SatomoriError
+from satomori.cli_codec import decode
 from satomori.cli_sim import sim_app
 
 if TYPE_CHECKING:
@@ -213,33 +213,7 @@ def api(
     run_api(options, stop_on_signals())
 
 
-@app.command()
-def decode(
-    device: Annotated[str, typer.Option("--device", help="Model name of the catalogue.", metavar="MODEL")],
-    payloads: Annotated[list[str] | None, typer.Argument(metavar="HEX…", help="Payloads as hexadecimal bytes.")] = None,
-    port: Annotated[int | None, typer.Option(help="LoRaWAN FPort, 1 to 223.", min=0, max=255)] = None,
-    stream: Annotated[
-        Path | None, typer.Option(help="A serial capture: one JSON object a frame.", metavar="FILE")
-    ] = None,
-) -> None:
-    """Print what payloads of a device mean, one JSON object a payload; exit 0 if all decoded, else 2."""
-    from devices.decode_file import decode_hex, decode_stream, find_model
-
-    spec = find_model(device)
-    if (stream is None) == (not payloads):
-        raise PermanentError("give either HEX payloads or --stream FILE")
-    results: Iterator[dict[str, Any]]
-    if stream is None:
-        results = (decode_hex(spec, port=port, text=text) for text in payloads or ())
-    elif stream.is_file():
-        results = decode_stream(spec, stream.read_bytes())
-    else:
-        raise PermanentError(f"capture file {stream} does not exist")
-    is_good = True
-    for result in results:
-        is_good = is_good and "error" not in result
-        typer.echo(json.dumps(result, ensure_ascii=False))
-    raise typer.Exit(0 if is_good else 2)
+app.command()(decode)
 
 
 @app.command()

@@ -84,6 +84,7 @@ def test_a_suffix_takes_nothing_but_a_number_before_it(text: str, tmp_path: Path
         ("", {"value": 3, "unit": "V"}),
         ("", {}),
         ("factor = 1e300", 1e300),
+        ("", 10**400),
     ],
 )
 def test_what_is_no_trustworthy_value_is_nan(rule: str, given: Any, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def satomori(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("arguments", "line"),
     [
         (("plough",), "No such command 'plough'."),
-        (("decode",), "Missing option '--device'."),
+        (("decode",), "give either --device MODEL or --codec FILE.js"),
         (("decode", "--device", "nothing", "00"), "device model 'nothing' is not in the catalogue"),
         (("decode", "--device", "maxbotix_mb7374"), "give either HEX payloads or --stream FILE"),
         (("decode", "--device", "maxbotix_mb7374", "--stream", "gone.bin"), "capture file gone.bin does not exist"),
@@ -79,5 +79,5 @@ def test_decode_prints_one_object_a_payload() -> None:
     result = satomori("decode", "--device", "maxbotix_mb7374", "52313233340d", "52310d")
     assert result.returncode == 2
     good, bad = result.stdout.splitlines()
-    assert good == '{"values": {"distance": 1.234}, "seq": null, "observed_at": null}'
+    assert good == '{"values": {"distance": 1.234}, "units": {"distance": "m"}, "seq": null, "observed_at": null}'
     assert bad.startswith('{"error": ')
