@@ -148,6 +148,7 @@ class Envelope:
     `values` are link-level readings (rssi, snr, online) in quantity units. `is_retained` marks an MQTT retained
     message: history, never fresh. `is_status`: the network speaks about the device (availability); there is no
     payload to decode, only `values`. `has_restarted`: the network says that the device has just joined anew.
+    `is_cached`: the payload is all that the network knows of the device, so it says again what was said before.
     `observed_ns` is when the network got it, by the network's clock.
     """
 
@@ -158,6 +159,7 @@ class Envelope:
     is_retained: bool = False
     is_status: bool = False
     has_restarted: bool = False
+    is_cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

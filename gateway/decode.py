@@ -27,6 +27,7 @@ from devices.model import (
 from devices.quantities import QUANTITIES
 from devices.registry import load_uplinks
 from devices.site import Device, Gateway, Site, Source
+from gateway.cached_state import CachedStates
 from gateway.clocks import DeviceClocks, DeviceTime, Stamp
 from gateway.gather import Gatherer
 
@@ -132,6 +133,15 @@ class Decoder:
         self._repeats = Repeats()
         self._gatherer = Gatherer()
         self._gathered_by: dict[str, str] = {}
+        self._cached = CachedStates({})
+
+    def recall_states(self, remembered: Mapping[str, str]) -> None:
+        """Take up what networks that repeat a device's state said last (`take_states` of the life before)."""
+        self._cached = CachedStates(remembered)
+
+    def take_states(self) -> dict[str, str]:
+        """Return the repeated states to be remembered, changed since the last call, by device id."""
+        return self._cached.take_changes()
 
     def decode(self, arrival: Arrival) -> list[Outcome]:
         """Return what the arrival says. Never raises on bad bytes."""
@@ -225,6 +235,9 @@ class Decoder:
             self._gathered_by[device.id] = frame.gateway_id
             self._gatherer.add(device.id, spec.gathering, said, frame.received_ns)
             return []
+        if envelope.is_cached:
+            news = self._cached.news(device.id, said.values, observed_ns=said.observed_ns)
+            said = replace(said, values=news)
         return self._outcomes(device, envelope, said)
 
     def _outcomes(self, device: Device, envelope: Envelope, said: Decoded) -> list[Outcome]:

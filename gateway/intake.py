@@ -22,6 +22,7 @@ from gateway.spool_types import Lane, NewRow
 log = logging.getLogger(__name__)
 
 CLOCK_NOTES = "clock/"
+STATE_NOTES = "state/"
 _EVENT_KINDS = frozenset({"state", "event", "counter"})
 _NOT_UNDERSTOOD = frozenset({"undecodable", "decoder_fault", "oversize", "incomplete"})
 _GATHERED_MOST = 10_000
@@ -78,6 +79,7 @@ class Intake:
         self._lock = Lock()
         self._gathered: deque[NewRow] = deque(maxlen=_GATHERED_MOST)
         self._gathered_lock = Lock()
+        decoder.recall_states(spool.notes(STATE_NOTES))
 
     def prepare(self, source: str, arrivals: Iterable[Arrival], *, now_s: float) -> Prepared:
         """Decode what `source` received; counts what will not become a row."""
@@ -85,9 +87,10 @@ class Intake:
             said = [(arrival, self._decoder.decode(arrival)) for arrival in arrivals]
             outcomes = [outcome for _, each in said for outcome in each]
             rows = tuple(row for o in outcomes if (row := self._row(source, o, now_s=now_s)) is not None)
-            believed = self._decoder.take_believed()
+            believed, states = self._decoder.take_believed(), self._decoder.take_states()
         verdicts = tuple(v for arrival, each in said if (v := _verdict(arrival, each)) is not None)
         notes = {f"{CLOCK_NOTES}{d}": str(ns) for d, ns in believed.items()}
+        notes |= {f"{STATE_NOTES}{d}": text for d, text in states.items()}
         return Prepared(rows=rows, notes=notes, verdicts=verdicts)
 
     def commit(self, prepared: Prepared) -> range:
