@@ -136,7 +136,9 @@ class PolledSource:
         except TransientError as error:
             self._failed(talker, error, "garbage" if talker.has_heard else "no_answer")
         except PermanentError as error:
-            self._failed(talker, error, "wrong_instrument" if talker.has_answer else "garbage")
+            # nothing heard: not even the setting is one that this instrument can have
+            is_garbage = talker.has_heard and not talker.has_answer
+            self._failed(talker, error, "garbage" if is_garbage else "wrong_instrument")
         except (OSError, termios.error):
             raise
         except Exception as error:  # a driver's own mistake must not take the line from the others
@@ -163,8 +165,8 @@ class PolledSource:
 
     def _next_step(self, talker: _Talker, reply: bytes) -> Step | None:
         if talker.session is None:
-            talker.session = talker.device.polling.session(talker.device.address)
             talker.has_heard = talker.has_answer = False
+            talker.session = talker.device.polling.session(talker.device.address)
             return next(talker.session, None)
         try:
             return talker.session.send(reply)
