@@ -38,6 +38,11 @@ def read_examples(path: Path) -> tuple[Example, ...]:
         raw = path.read_bytes()
     except OSError as error:
         raise PermanentError(f"examples {path} cannot be read: {error.strerror}") from error
+    return parse_examples(raw, path=path)
+
+
+def parse_examples(raw: bytes, *, path: Path) -> tuple[Example, ...]:
+    """Return the examples that the file `path` contains as `raw`. Raises as `read_examples`."""
     if len(raw) > _MOST_BYTES:
         raise PermanentError(f"examples {path} has {len(raw)} bytes, the limit is {_MOST_BYTES}")
     try:

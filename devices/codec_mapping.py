@@ -166,6 +166,11 @@ def read_mapping(path: Path) -> CodecMapping:
         raw = path.read_bytes()
     except OSError as error:
         raise PermanentError(f"mapping {path} cannot be read: {error.strerror}") from error
+    return parse_mapping(raw, path=path)
+
+
+def parse_mapping(raw: bytes, *, path: Path) -> CodecMapping:
+    """Return the mapping that the file `path` contains as `raw`. Raises as `read_mapping`."""
     if len(raw) > _MOST_MAPPING_BYTES:
         raise PermanentError(f"mapping {path} has {len(raw)} bytes, the limit is {_MOST_MAPPING_BYTES}")
     try:

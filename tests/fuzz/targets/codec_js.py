@@ -7,14 +7,13 @@ payloads to a codec of ours that decodes whatever it gets.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from devices.codec_examples import read_examples
+from devices.codec_examples import parse_examples
 from devices.codec_js import CodecWorker, Job, codec_of
-from devices.codec_mapping import CodecMapping, read_mapping
+from devices.codec_mapping import CodecMapping, parse_mapping
 from devices.codec_show import show_data, show_values
 from devices.decode_file import read_hex
 from tests.devices.codecs import EXAMPLE, FIELDS, head
@@ -28,15 +27,6 @@ _CODEC = codec_of(
 @cache
 def _worker() -> CodecWorker:
     return CodecWorker()
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="satomori-fuzz-")
-
-
-def _file() -> Path:
-    return Path(_folder().name) / "file"
 
 
 @cache
@@ -55,13 +45,11 @@ def _rules() -> CodecMapping:
 
 
 def _mapping(payload: bytes) -> object:
-    _file().write_bytes(payload)
-    return read_mapping(_file())
+    return parse_mapping(payload, path=Path("m"))
 
 
 def _examples(payload: bytes) -> object:
-    _file().write_bytes(payload)
-    return read_examples(_file())
+    return parse_examples(payload, path=Path("e"))
 
 
 def _data(payload: bytes) -> object:
