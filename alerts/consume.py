@@ -46,6 +46,7 @@ class Consumer:
         self._orders = orders
         self._store = store
         self._planner = planner
+        self._free_since_ns: dict[str, int] = {}
 
     def take_events(self, *, now_ns: int, most: int = MOST_ROWS) -> int:
         """Take in the next events, whole commits where possible; return how many, 0 when there is nothing new.
@@ -61,6 +62,7 @@ class Consumer:
                 self._store.set_event_no(taken[-1].event_no)
         if len(rows) < most:
             self._catch_up(now_ns=now_ns)
+            self._release(now_ns=now_ns)
         return len(taken)
 
     def take_one_event(self, *, now_ns: int) -> EventRow | None:
@@ -105,6 +107,21 @@ class Consumer:
             for alert in waiting:
                 self._planner.catch_up(alert, self._store, now_ns=now_ns)
         log.warning("caught_up_after_outage", extra={"alerts": len(waiting)})
+
+    def _release(self, *, now_ns: int) -> None:
+        """Tell what a silent parent explained, when it is still silent though the parent has long been heard again.
+
+        After a restart of this service the time since the parent was heard begins anew.
+        """
+        waiting = self._store.explained()
+        free = [alert for alert in waiting if self._planner.silent_parent(alert, self._store) is None]
+        ids = {alert.alert_id for alert in free}
+        self._free_since_ns = {alert_id: ns for alert_id, ns in self._free_since_ns.items() if alert_id in ids}
+        for alert in free:
+            since_ns = self._free_since_ns.setdefault(alert.alert_id, now_ns)
+            if now_ns - since_ns >= self._planner.index.parents.patience_ns(alert.device_id, alert.rule_id):
+                with self._store.transaction():
+                    self._planner.catch_up(alert, self._store, now_ns=now_ns)
 
 
 def _whole_commits(rows: Sequence[EventRow], *, is_cut: bool) -> Sequence[EventRow]:

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from alerts.model import Alert
+from alerts.parents import NOTE, Parents
 from alerts.routing import INGEST_SILENT
 from devices.model import SECOND_NS
 from devices.quantities import QUANTITIES, base_key
@@ -33,6 +34,7 @@ DEFAULT_RULES: Mapping[str, str] = {
 
 _OF_DEVICES = frozenset({"silent", "device_fault", "battery_outlook"})
 _LATE_KINDS: frozenset[TextKind] = frozenset({"trap_sprung", "trap_check", "trap_moved", "contact"})
+_MOST_AREAS = 3
 _UNIT_TEXTS: Mapping[str, str] = {"Cel": "℃", "1": "", "dB[mW]": "dBm", "By": "B"}
 _MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -71,10 +73,15 @@ class SiteIndex:
         self._gateways = {gateway.id: gateway for gateway in site.gateway}
         self._kinds = {**DEFAULT_RULES, INGEST_SILENT: "ingest_silent"}
         self._kinds |= {rule.id: rule.kind for rule in site.rule}
+        self.parents = Parents(site)
 
     def rule_kind(self, rule_id: str) -> str:
         """Return the plugin name of a rule, "" for a rule that is no longer in the site."""
         return self._kinds.get(rule_id, "")
+
+    def rules_of_kind(self, kind: str) -> tuple[str, ...]:
+        """Return the ids of all rules of a kind."""
+        return tuple(rule_id for rule_id, its_kind in self._kinds.items() if its_kind == kind)
 
     def place(self, *, subject: str, device_id: str) -> Place:
         """Return where a device, home or gateway belongs; what the site does not know belongs to the system."""
@@ -137,7 +144,10 @@ def fields(occasion: Occasion, index: SiteIndex, kind: TextKind, language: Langu
         return found
     place = index.place(subject=alert.subject, device_id=alert.device_id)
     name = _plain(place.name) + _channel(alert, kind, language)
-    return found | {"place": _plain(place.station_name), "name": name} | _numbers(occasion, kind, language)
+    found |= {"place": _plain(place.station_name), "name": name}
+    if kind == "device_silent":
+        return found | _ties(alert, index, language)
+    return found | _numbers(occasion, kind, language)
 
 
 def short_time(local: datetime, language: Language) -> str:
@@ -187,6 +197,21 @@ def _numbers(occasion: Occasion, kind: TextKind, language: Language) -> dict[str
         "title": _title(quantity, language),
         "value": number_text(occasion.value, quantity, language),
         "limit": number_text(occasion.limit, quantity, language),
+    }
+
+
+def _ties(alert: Alert, index: SiteIndex, language: Language) -> dict[str, str]:
+    """Return how many devices lie behind what is silent, where (no watched home is named), and its silent parent."""
+    behind = index.parents.behind(alert.subject)
+    places = [index.place(subject=device.id, device_id=device.id) for device in behind]
+    names = list(dict.fromkeys(_plain(place.station_name) for place in places if place.domain != "watch"))
+    shown, rest = names[:_MOST_AREAS], len(names) > _MOST_AREAS or any(place.domain == "watch" for place in places)
+    more = {"ja": "ほか", "ja_easy": "ほか", "en": "others"}[language]
+    parent_id = alert.note.removeprefix(NOTE) if alert.note.startswith(NOTE) else ""
+    return {
+        "behind": str(len(behind)) if behind else "",
+        "area": (", " if language == "en" else "、").join([*filter(None, shown), *([more] if rest else [])]),
+        "parent": _plain(index.place(subject=parent_id, device_id=parent_id).name) if parent_id else "",
     }
 
 

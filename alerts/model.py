@@ -52,11 +52,13 @@ class DeliveryState(Enum):
 
 class Waiting(Enum):
     """Whether an alert is told. `catching_up`: it is old news for the alert service itself, told only if still open
-    when the service has caught up. `history`: late data, or over before it could be told; never told.
+    when the service has caught up. `explained`: the silence of its parent has been told; told only if it still is so
+    some time after the parent was heard again. `history`: late data, or over before it could be told; never told.
     """
 
     NONE = "none"
     CATCHING_UP = "catching_up"
+    EXPLAINED = "explained"
     HISTORY = "history"
 
 

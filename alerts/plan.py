@@ -59,6 +59,10 @@ class MemoryBook:
             other=max(others, key=lambda other: (other.raised_ns, other.event_id), default=None),
         )
 
+    def open_alert(self, rule_id: str, subject: str) -> Alert | None:
+        """Return the alert of a rule at a subject that is not resolved, None when there is none."""
+        return self.alerts.get(self._open.get((rule_id, subject), ""))
+
     def next_case_no(self, year: int) -> int:
         """Return the next running number of that year, from 1."""
         self._cases[year] = self._cases.get(year, 0) + 1

@@ -22,8 +22,9 @@ from alerts.model import (
     Waiting,
     delivery_id_of,
 )
+from alerts.parents import NOTE
 from alerts.routing import Recipient, only_told, recipients
-from devices.model import SECOND_NS, Event
+from devices.model import SECOND_NS, Event, EventState
 from devices.site import Site
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,9 @@ class Book(Protocol):
     def next_case_no(self, year: int) -> int:
         """Return the next running number of that year, from 1."""
 
+    def open_alert(self, rule_id: str, subject: str) -> Alert | None:
+        """Return the alert of a rule at a subject that is not resolved, None when there is none."""
+
     def told_lanes(self, alert_id: str) -> Collection[Lane]:
         """Return the lanes in which a message that the alert began was queued."""
 
@@ -79,8 +83,15 @@ class Planner:
         def is_known(event_id: str) -> bool:
             return any(book.known(event).episode is not None for event in events if event.event_id == event_id)
 
-        taken = [self.take(event, book, now_ns=now_ns) for event in effective(events, is_known=is_known)]
+        ordered = sorted(effective(events, is_known=is_known), key=self._rank)
+        taken = [self.take(event, book, now_ns=now_ns) for event in ordered]
         return [alert for alert in taken if alert is not None]
+
+    def _rank(self, event: Event) -> tuple[bool, int]:
+        """Order the events of a commit: silent parents before what lies behind them, withdrawals last as they were."""
+        is_silence = self.index.rule_kind(event.rule_id) == "silent"
+        depth = len(self.index.parents.ancestors(event.device_id)) if is_silence else 0
+        return event.state is EventState.WITHDRAWN, depth
 
     def take(self, event: Event, book: Book, *, now_ns: int) -> Alert | None:
         """Take in one event; return the alert it changed, None when it changed none.
@@ -106,8 +117,9 @@ class Planner:
         return alert
 
     def catch_up(self, waiting: Alert, book: Book, *, now_ns: int) -> Alert:
-        """Tell an alert that was old news during an outage of the alert service, if it still goes on."""
-        alert = caught_up(waiting)
+        """Tell an alert that waited (an outage of the alert service, a silent parent), if it still goes on."""
+        is_explained = waiting.waiting is Waiting.EXPLAINED
+        alert = replace(caught_up(waiting), note="" if is_explained else waiting.note)
         deliveries: list[Delivery] = []
         if alert.is_open:
             step = _Step(telling=Telling.RAISED, occasion=_beginning(alert, is_late=True), at_ns=now_ns)
@@ -147,8 +159,15 @@ class Planner:
 
     def _told(self, alert: Alert, step: _Step, book: Book) -> tuple[Alert, list[Delivery]]:
         """Return the alert one step on and the messages of that step; without any reader it stays where it is."""
-        fields = {name: spec.address_field for name, spec in self.channels.items()}
-        found = recipients(alert, self.site, fields, telling=step.telling)
+        found = self._recipients(alert, step.telling)
+        explaining = self.silent_parent(alert, book) if step.telling is Telling.RAISED else None
+        if explaining is not None:
+            alert = replace(alert, note=f"{NOTE}{explaining.subject}")
+            step = replace(step, occasion=replace(step.occasion, alert=alert))
+            knows = book.told_lanes(explaining.alert_id)
+            if found and all(recipient.lane in knows for recipient in found):
+                return replace(alert, waiting=Waiting.EXPLAINED), []
+            found = [recipient for recipient in found if recipient.lane not in knows]
         if step.telling is not Telling.RAISED:
             found = only_told(found, book.told_lanes(alert.alert_id))
         elif not found:
@@ -156,6 +175,31 @@ class Planner:
         step_no = 0 if step.telling is Telling.RAISED else alert.step + 1
         deliveries = [self._delivery(alert, step, recipient, step_no) for recipient in found]
         return (replace(alert, step=step_no) if deliveries else alert), deliveries
+
+    def _recipients(self, alert: Alert, telling: Telling) -> list[Recipient]:
+        """Return whom the routes tell; of a silent gateway also those who would be told of what lies behind it."""
+        fields = {name: spec.address_field for name, spec in self.channels.items()}
+        concerned = [alert]
+        if self.index.rule_kind(alert.rule_id) == "silent":
+            for device in self.index.parents.behind(alert.subject):
+                place = self.index.place(subject=device.id, device_id=device.id)
+                concerned.append(replace(alert, station_id=place.station_id, domain=place.domain))
+        found: dict[Lane, Recipient] = {}
+        for one in concerned:
+            for recipient in recipients(one, self.site, fields, telling=telling):
+                found.setdefault(recipient.lane, recipient)
+        return list(found.values())
+
+    def silent_parent(self, alert: Alert, book: Book) -> Alert | None:
+        """Return the open alert of the nearest silent parent of what fell silent itself, None when there is none."""
+        if self.index.rule_kind(alert.rule_id) != "silent":
+            return None
+        rules = self.index.rules_of_kind("silent")
+        for ancestor in self.index.parents.ancestors(alert.device_id):
+            for rule_id in rules:
+                if (found := book.open_alert(rule_id, ancestor)) is not None:
+                    return found
+        return None
 
     def _delivery(self, alert: Alert, step: _Step, recipient: Recipient, step_no: int) -> Delivery:
         contact = recipient.contact

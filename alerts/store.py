@@ -130,6 +130,11 @@ class AlertStore:
         sql = SELECT_ALERT + " WHERE waiting = 'catching_up' ORDER BY opened_ns, case_no"
         return [alert_of(row) for row in self.rows(sql)]
 
+    def explained(self) -> list[Alert]:
+        """Return the open alerts that wait because the silence of a parent explains them, oldest first."""
+        sql = SELECT_ALERT + " WHERE waiting = 'explained' AND state <> 'resolved' ORDER BY opened_ns, case_no"
+        return [alert_of(row) for row in self.rows(sql)]
+
     def next_case_no(self, year: int) -> int:
         """Return the next running number of that year, from 1."""
         sql = "INSERT INTO cases VALUES (?, 1) ON CONFLICT (year) DO UPDATE SET last_no = last_no + 1 RETURNING last_no"

@@ -40,7 +40,7 @@ _MODULI: Mapping[str, Mapping[str, tuple[float, ...]]] = {
     "dragino": {"count": (2.0**24,)},
     "xignal": {"count": (2.0**8,)},
     # digits (up to 8) and unit (0.0001 to 10 kWh) differ from meter to meter: any power of ten may be the end
-    "broute": {"energy": tuple(10.0**k * _KWH_J for k in range(2, 9))},
+    "b_route": {"energy": tuple(10.0**k * _KWH_J for k in range(2, 9))},
 }
 
 

@@ -42,6 +42,7 @@ ALERTS: dict[str, Alert] = {
     "trap_check": alert(**{**TRAP, "rule_id": "trap-check"}),
     "trap_moved": alert(**{**TRAP, "rule_id": "trap-moved"}),
     "watch_fault": alert(**{**WATCH, "subject": "pir-01/battery_low"}, rule_id="device-fault", quantity="battery_low"),
+    "behind_a_parent": alert(rule_id="device-silent", note="parent:gw-01"),
     "watch_check": alert(**WATCH, rule_id="no-motion"),
     "watch_device": alert(**{**WATCH, "subject": "pir-01"}, rule_id="device-silent"),
     "watch_other": alert(**WATCH, rule_id="snow-depth", quantity="air_temperature", value=9.0, limit=12.0),
