@@ -25,8 +25,9 @@ import math
 from datetime import UTC, datetime
 
 from devices.model import SECOND_NS, Decoded, DeviceSpec, PermanentError
-from devices.payloads.dragino import position, without_half_fixes
+from devices.payloads.dragino import position
 from devices.payloads.fields import Codec, Field, Message, Values
+from devices.payloads.position import without_half_fixes
 
 _SOURCE = "https://github.com/dragino/dragino-end-node-decoder"
 _PER_RADIAN = 100 * 180 / math.pi

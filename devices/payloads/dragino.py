@@ -11,8 +11,6 @@ Source: https://github.com/dragino/dragino-end-node-decoder (the maker's decoder
 
 from __future__ import annotations
 
-import math
-
 from devices.model import SECOND_NS, Decoded
 from devices.payloads.fields import Field, Message, Values
 
@@ -42,14 +40,6 @@ def position(at: int) -> tuple[Field, Field]:
         key="longitude", at=at + 4, size=4, is_signed=True, per_unit=1e6, bad=(-1,), good=(-180_000_000, 180_000_000)
     )  # fmt: skip
     return latitude, longitude
-
-
-def without_half_fixes(values: Values) -> Values:
-    """Return the values with both coordinates NaN when one is bad, or both are 0 (the sea off Africa: no fix)."""
-    latitude, longitude = values["latitude"], values["longitude"]
-    if math.isnan(latitude) or math.isnan(longitude) or (latitude == 0 and longitude == 0):
-        return {**values, "latitude": math.nan, "longitude": math.nan}
-    return values
 
 
 def epoch_ns(record: bytes, *, at: int) -> int | None:
