@@ -153,7 +153,8 @@ class Service:
         first = len(self.rows) + 1
         self.rows += [EventRow(event_no=first + n, commit_no=first, event=one) for n, one in enumerate(events)]
         self.consumer.take_events(now_ns=T0_NS + round(at_s * SECOND_NS))
-        rows = self.store.rows("SELECT alerts.subject FROM deliveries JOIN alerts USING (alert_id) ORDER BY delivery_no")
+        sql = "SELECT alerts.subject FROM deliveries JOIN alerts USING (alert_id) ORDER BY delivery_no"
+        rows = self.store.rows(sql)
         return [str(row[0]) for row in rows]
 
 
