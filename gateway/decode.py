@@ -236,7 +236,8 @@ class Decoder:
             self._gatherer.add(device.id, spec.gathering, said, frame.received_ns)
             return []
         if envelope.is_cached:
-            news = self._cached.news(device.id, said.values, observed_ns=said.observed_ns)
+            seen_ns = envelope.observed_ns if said.observed_ns is None else said.observed_ns
+            news = self._cached.news(device.id, said.values, observed_ns=seen_ns)
             said = replace(said, values=news)
         return self._outcomes(device, envelope, said)
 
