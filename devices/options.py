@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,11 +14,21 @@ _SHOWN_CHARS = 60
 _WORDS = {"missing": "is needed", "extra_forbidden": "is unknown"}
 
 
+class AskedOptions(dict[str, Any]):
+    """An empty table of options that notes which options it could have been: for `satomori devices show`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted: list[type[BaseModel]] = []
+
+
 def read_options(wanted: type[Wanted], options: Options, *, of: str) -> Wanted:
     """Return `options` as `wanted` (a frozen pydantic model with `extra="forbid"`).
 
     Raises PermanentError naming the model `of` and every option that is wrong, each with what it was given.
     """
+    if isinstance(options, AskedOptions):
+        options.wanted.append(wanted)
     try:
         return wanted.model_validate(dict(options))
     except ValidationError as error:

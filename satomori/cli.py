@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from devices.model import PermanentError, SatomoriError
 from satomori.cli_codec import decode
+from satomori.cli_devices import devices_app
 from satomori.cli_sim import sim_app
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(sim_app, name="sim")
+app.add_typer(devices_app, name="devices")
 
 SitePath = Annotated[Path, typer.Option("--site", help="The town's site.toml.", metavar="FILE")]
 DataDir = Annotated[Path, typer.Option("--data", help="Folder for journal, spool and ledgers.", metavar="DIR")]
