@@ -36,7 +36,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from devices.model import DeviceSpec, Options
 from devices.options import read_options
-from devices.payloads.cayenne import PLACES, Cayenne
+from devices.payloads.cayenne import Cayenne, place_called
 from devices.quantities import base_key
 from devices.wires.mapping import Mapped
 
@@ -53,7 +53,7 @@ class CayenneOptions(BaseModel):
     @field_validator("channels")
     @classmethod
     def _are_places(cls, channels: dict[str, Mapped]) -> dict[str, Mapped]:
-        unknown = [name for name in channels if name not in PLACES]
+        unknown = [name for name in channels if place_called(name) is None]
         if unknown:
             raise ValueError(f"{', '.join(unknown)} is no type and channel such as temperature_3 or gps_1_altitude")
         keys = [one.quantity for one in channels.values() if one.quantity]

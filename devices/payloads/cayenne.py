@@ -23,6 +23,7 @@ A place in a payload is called type and channel, `temperature_3`, with the part 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ from devices.wires.mapping import Mapped, number_of, value_of
 _G_M_S2 = 9.80665
 _FIRST_CHANNELS = (0, 1)
 _MOST_CHANNEL = 99
+_LAST_CHANNEL = 255
 _NOTHING = Mapped()
 _DEAD_PROBE = (3276.7, -3276.8, -127.0, 85.0)
 
@@ -138,14 +140,17 @@ class Place:
         return "_".join(filter(None, (self.kind.name, str(self.channel), self.part.name)))
 
 
-PLACES: Mapping[str, Place] = {
-    place.name: place
-    for place in (
-        Place(kind=kind, channel=channel, part=part) for kind in KINDS for channel in range(256) for part in kind.parts
-    )
-}
+def place_called(name: str) -> Place | None:
+    """Return the place that a site calls `name`, None for no place of this format."""
+    for kind in KINDS:
+        for part in kind.parts:
+            match = re.fullmatch(f"{kind.name}_([0-9]{{1,3}}){'_' if part.name else ''}{part.name}", name)
+            if match is not None and int(match[1]) <= _LAST_CHANNEL and str(int(match[1])) == match[1]:
+                return Place(kind=kind, channel=int(match[1]), part=part)
+    return None
 
-_USUAL_PLACES = {(place.part.usual.quantity, place.channel): place for place in PLACES.values()}
+
+_USUALLY = {part.usual.quantity: (kind, part) for kind in KINDS for part in kind.parts if part.usual.quantity}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,15 +227,19 @@ class Cayenne:
         return frame_of(b"".join(_item(at, parts) for at, parts in sorted(numbers.items())), port=1)
 
     def _place_of(self, key: str) -> tuple[Place, Mapped]:
-        named = ((PLACES[name], one) for name, one in self.mapped.items() if one.quantity == key)
-        found = next(named, None)
-        if found is not None:
-            return found
-        base, _, channel = key.partition(".")
-        place = _USUAL_PLACES.get((base, int(channel) if channel else _FIRST_CHANNELS[1]))
-        if place is None or place.name in self.mapped:
+        name = next((name for name, one in self.mapped.items() if one.quantity == key), "")
+        place = place_called(name) if name else _usual_place(key)
+        if place is None or (not name and place.name in self.mapped):
             raise PermanentError(f"{key} has no place in the payload")
-        return place, place.part.usual
+        return place, self.mapped[name] if name else place.part.usual
+
+
+def _usual_place(key: str) -> Place | None:
+    base, _, channel = key.partition(".")
+    if base not in _USUALLY:
+        return None
+    kind, part = _USUALLY[base]
+    return Place(kind=kind, channel=int(channel) if channel else _FIRST_CHANNELS[1], part=part)
 
 
 def _kind_at(payload: bytes, at: int) -> Kind | None:

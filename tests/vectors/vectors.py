@@ -104,13 +104,13 @@ def _vector(source: str, record: dict[str, Any]) -> Vector:
 
 
 def _on_the_air(record: dict[str, Any]) -> tuple[int | None, bytes]:
-    """Return port and payload; plain gateway JSON has them inside its message, in base64 (empty where that is none)."""
+    """Return port and payload; plain gateway JSON has them inside its message, in base64 (some without padding)."""
     if record["bytes_hex"] is not None:
         return record["fport"], bytes.fromhex(record["bytes_hex"])
     message = record["message"]
     inside = message.get("data") or message.get("uplink_message", {}).get("frm_payload") or ""
     with suppress(binascii.Error):
-        return message.get("fPort"), base64.b64decode(inside)
+        return message.get("fPort"), base64.b64decode(inside + "=" * (-len(inside) % 4))
     return message.get("fPort"), b""
 
 

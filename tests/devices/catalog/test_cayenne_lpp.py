@@ -41,6 +41,7 @@ def test_options_say_what_the_channels_are() -> None:
         ({"channel": {}}, "channel is unknown"),
         ({"channels": {"temperature": {"quantity": "distance"}}}, "temperature is no type and channel"),
         ({"channels": {"temperature_300": {}}}, "temperature_300 is no type and channel"),
+        ({"channels": {"temperature_03": {}}}, "temperature_03 is no type and channel"),
         ({"channels": {"gps_1": {}}}, "gps_1 is no type and channel"),
         ({"channels": {"analog_in_1": {"quantity": "snow"}}}, "snow"),
         ({"channels": {"analog_in_1": {"quantity": "distance", "unit": "Cel"}}}, "Cel"),
