@@ -13,7 +13,6 @@ from devices.model import PermanentError
 
 if TYPE_CHECKING:
     from devices.codec_catalog import CodecFiles, Trial
-    from devices.codec_examples import Report
 
 
 def decode(
@@ -102,12 +101,10 @@ def add_codec(
     replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of the one that is there.")] = False,
 ) -> None:
     """Check a JavaScript codec with its mapping and examples, say what it does not publish, and install it."""
-    from devices.codec_catalog import CodecFiles, install_codec, try_codec
-    from devices.codec_js import CodecWorker
+    from devices.codec_catalog import CodecFiles, install_codec
 
     files = CodecFiles(codec=codec, mapping=mapping, examples=examples)
-    with CodecWorker() as worker:
-        trial = _try_with_bar(files, worker, try_codec)
+    trial = _try_with_bar(files)
     target = install_codec(files, folder, trial.mapping.model, is_replaced=replace)
     for line in trial.failing:
         typer.echo(f"失敗（override のため使用） / fails, used because of override: {line}")
@@ -117,13 +114,14 @@ def add_codec(
     typer.echo(f'組み込み先 / installed: {target}  (model = "{trial.mapping.model}")')
 
 
-def _try_with_bar(files: CodecFiles, worker: Any, try_codec: Any) -> Trial:
+def _try_with_bar(files: CodecFiles) -> Trial:
     from rich.console import Console
     from rich.progress import Progress
 
+    from devices.codec_catalog import try_codec
+    from devices.codec_js import CodecWorker
+
     console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+    with CodecWorker() as worker, Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("examples", total=None)
-        report: Report = lambda done, total: bar.update(task, completed=done, total=total)  # noqa: E731
-        trial: Trial = try_codec(files, worker, report)
-    return trial
+        return try_codec(files, worker, lambda done, total: bar.update(task, completed=done, total=total))

@@ -96,6 +96,23 @@ def test_a_codec_is_checked_and_installed(tmp_path: Path, capsys: pytest.Capture
     add_codec(codec=files.codec, mapping=files.mapping, examples=files.examples, folder=folder, replace=True)
 
 
+def test_the_command_installs_a_codec_and_decode_finds_it(tmp_path: Path) -> None:
+    files = put(tmp_path / "given")
+    folder = str(tmp_path / "codecs")
+    command = [
+        sys.executable, "-m", "satomori", "devices", "add-codec", str(files.codec), "--mapping", str(files.mapping),
+        "--examples", str(files.examples), "--folder", folder,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'model = "acme_th_js"' in done.stdout
+    assert decode("--device", "acme_th_js", "--codecs", folder, "ffce3200")[0] == 0
+    again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert again.returncode == 2
+    assert again.stderr.count("\n") == 1
+    assert "--replace" in again.stderr
+
+
 @pytest.mark.bad_input(55)
 def test_a_codec_that_fails_is_not_installed(tmp_path: Path) -> None:
     files = put(tmp_path / "given", source=THERMOMETER.replace("temperature:", "temp:"))
