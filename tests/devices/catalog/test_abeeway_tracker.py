@@ -72,16 +72,19 @@ def test_a_tracker_in_frost_is_below_zero(byte: str, degrees: float) -> None:
     assert values["device_temperature"] == pytest.approx(degrees, abs=1e-4)
 
 
+@pytest.mark.bad_input(62)
 @pytest.mark.parametrize(
     ("fix", "altitude", "error", "expected"),
     [
         ("01", "1f40", "08", {"altitude": 80.0, "position_accuracy": 31.3725}),
         ("03", "0050", "08", {"altitude": 80.0, "position_accuracy": 8.0}),
         ("03", "ffce", "fb", {"altitude": -50.0, "position_accuracy": 500.0}),
+        ("01", "1f40", "ff", {"altitude": 80.0, "position_accuracy": 1000.0}),
+        ("03", "0050", "fe", {"altitude": 80.0, "position_accuracy": 4000.0}),
         ("03", "0050", "ff", {"altitude": 80.0, "position_accuracy": math.nan}),
     ],
 )
-def test_a_long_position(fix: str, altitude: str, error: str, expected: dict[str, float]) -> None:
+def test_a_long_position_says_its_error(fix: str, altitude: str, error: str, expected: dict[str, float]) -> None:
     rest = LONG.format(altitude=altitude, error=error, speed="0064")
     decoded = DEVICE.decode(frame(DEVICE, f"0e065c8200000a{fix}{rest}"))
     said = {"latitude": 47.5475712, "longitude": 8.912768, "heading": math.radians(90.0), "speed": 1.0}
