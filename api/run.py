@@ -8,12 +8,14 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
 
-from api.app import create_app
+from api.app import create_app, open_sources
+from api.home_assistant import shared_with_home_assistant
 from api.sources import ApiSettings
 from api.stream import Hub
 from devices.clock import Clock
@@ -90,7 +92,8 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 def serve(options: ApiOptions, listener: socket.socket, stop: threading.Event) -> None:
     """Serve on `listener` until `stop` is set, then close it."""
-    app = create_app(options.settings())
+    settings = options.settings()
+    app = create_app(settings)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -102,7 +105,8 @@ def serve(options: ApiOptions, listener: socket.socket, stop: threading.Event) -
         timeout_graceful_shutdown=_GRACE_S,
     )
     server = _Server(config)
-    asyncio.run(_serve_until(stop, server, app.state.hub, listener))
+    with closing(open_sources(settings)) as sources, shared_with_home_assistant(sources):
+        asyncio.run(_serve_until(stop, server, app.state.hub, listener))
 
 
 async def _serve_until(stop: threading.Event, server: _Server, hub: Hub, listener: socket.socket) -> None:

@@ -48,7 +48,8 @@ class LinkOptions:
     """Where the broker is and who we are. `client_id` is stable: the session of the broker hangs on it.
 
     `max_inflight` bounds what the broker sends before it is acknowledged (MQTT 5; in 3.1.1 the broker's own bound
-    holds); `max_queued` what we send before the broker answers. `password` never shows in a repr.
+    holds); `max_queued` what we send before the broker answers. `password` never shows in a repr. `will_payload` is
+    what the broker publishes (retained) at `will_topic` when we are gone without a word; "" = no will.
     """
 
     host: str
@@ -60,6 +61,8 @@ class LinkOptions:
     username: str = ""
     password: str = field(default="", repr=False)
     clean_start: bool = False
+    will_topic: str = ""
+    will_payload: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +170,7 @@ class Subscriber:
                 elif token.qos > 0:
                     self._client.ack(token.mid, token.qos)
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 0) -> bool:
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Hand a message to the connection; False when there is none or too much is unanswered. Never waits.
 
         True says only that it is on its way: what became of it is told by receipts, and by `health.unstored`.
@@ -175,7 +178,7 @@ class Subscriber:
         with self._sending:
             client = self._client if self.is_connected else None
             if client is not None and self._count_unanswered() < self._options.max_queued:
-                sent = client.publish(topic, payload, qos=qos)
+                sent = client.publish(topic, payload, qos=qos, retain=retain)
                 if sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                     self._unanswered.append(sent)
                     return True
@@ -183,8 +186,8 @@ class Subscriber:
             return False
 
     def _count_unanswered(self) -> int:
-        with self._sending:
-            while self._unanswered and _is_over(self._unanswered[0]):
+        with self._sending:  # gone are those answered, written (QoS 0) or lost with their connection
+            while (first := next(iter(self._unanswered), None)) and (first.rc > 0 or first.is_published()):
                 self._unanswered.popleft()
             return len(self._unanswered)
 
@@ -267,6 +270,8 @@ class Subscriber:
         )
         if options.username:
             client.username_pw_set(options.username, options.password)
+        if options.will_topic:
+            client.will_set(options.will_topic, options.will_payload, qos=1, retain=True)
         client.connect_timeout = _CONNECT_TIMEOUT_S
         client.max_queued_messages_set(options.max_queued)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
@@ -375,20 +380,15 @@ class Subscriber:
 class Publisher(Subscriber):
     """The sending side: `publish` is QoS 1 unless told otherwise; what comes in (receipts) needs no acknowledgement."""
 
-    def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> bool:
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> bool:
         """Hand a message to the connection; False when there is none or too much is unanswered. Never waits."""
-        return super().publish(topic, payload, qos=qos)
+        return super().publish(topic, payload, qos=qos, retain=retain)
 
     def take(self, *, timeout_s: float, most: int) -> list[Message]:
         """Return the messages there are, acknowledged already; waits up to `timeout_s` for the first."""
         messages = super().take(timeout_s=timeout_s, most=most)
         self.acknowledge([message.ack_token for message in messages])
         return messages
-
-
-def _is_over(sent: mqtt.MQTTMessageInfo) -> bool:
-    """Whether paho waits for nothing more: answered, written (QoS 0) or lost with its connection."""
-    return sent.rc > MQTTErrorCode.MQTT_ERR_SUCCESS or sent.is_published()
 
 
 def _say_goodbye(client: mqtt.Client, count_unanswered: Callable[[], int]) -> None:
