@@ -40,7 +40,8 @@ _GOOD_ENOUGH = 4
 _GOOD_SHARE = 0.25
 _REST_MOST_S = 5.0
 _STICK_WAIT_S = 0.5
-_SHOWN_BYTES = 120
+_SHOWN_CHARS = 120
+_SHOWN_BYTES = 32
 _ENOCEAN = "enocean"
 
 
@@ -236,11 +237,11 @@ class Identifier:
 
 
 def _answered(question: _Question, line_format: Format, payload: bytes) -> Found:
-    shown = payload[:_SHOWN_BYTES].decode("ascii", "backslashreplace").strip()
+    text = payload.decode("ascii", "replace").strip()
     return Found(
         name=question.name,
         format=line_format,
-        detail="".join(char if char.isprintable() else " " for char in shown),
+        detail=text[:_SHOWN_CHARS] if text.isprintable() and text.isascii() else payload[:_SHOWN_BYTES].hex(" "),
         address=question.address,
         is_stick=question.is_stick,
     )
@@ -362,6 +363,9 @@ def _restored(port: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def names_of(found: Iterable[Found]) -> list[str]:
-    """Return the names of what was found, each once, in order."""
-    return list(dict.fromkeys(each.name for each in found))
+def in_groups(found: Iterable[Found]) -> list[list[Found]]:
+    """Return what was found by where it is: models of one group cannot be told apart by what they say."""
+    groups: dict[tuple[Format, str, str], list[Found]] = {}
+    for each in found:
+        groups.setdefault((each.format, each.address, each.detail), []).append(each)
+    return list(groups.values())

@@ -134,7 +134,7 @@ def identify(
 
     from devices.registry import load_catalog, load_uplinks
     from devices.signals import stop_on_signals
-    from gateway.identify import Identifier, IdentifyOptions, Known
+    from gateway.identify import Identifier, IdentifyOptions, Known, in_groups
 
     stop = stop_on_signals()
     console = Console(stderr=True, markup=False)
@@ -153,8 +153,8 @@ def identify(
             progress=lambda text, part: bar.update(task, description=text, completed=part),
         )
         found = identifier.run()
-    for each in found:
-        _tell(each, port)
+    for group in in_groups(found):
+        _tell(group, port)
     if stop.is_set():
         raise typer.Exit(_STOPPED)
     if not found:
@@ -162,22 +162,23 @@ def identify(
         raise typer.Exit(_NOTHING)
 
 
-def _tell(found: Found, port: str) -> None:
+def _tell(group: list[Found], port: str) -> None:
+    """Print one instrument, and the lines for the first of the models that it may be: one that needs no options."""
     from devices.registry import load_catalog, load_uplinks
     from satomori.device_help import Place, site_lines, stick_lines
 
-    address = f", 番地 / address {found.address}" if found.address else ""
-    typer.echo(f"# {found.name}: {found.format.as_text()}{address}: {found.detail}")
-    if found.is_stick:
-        uplink = load_uplinks()[found.name]
-        usual = uplink.serial.baud if uplink.serial is not None else found.format.baud
-        place = Place(port=port, baud=found.format.baud if found.format.baud != usual else None)
-        typer.echo("\n".join(stick_lines(uplink, place)) + "\n")
-        return
-    spec = load_catalog()[found.name]
-    usual = spec.serial.baud if spec.serial is not None else found.format.baud
-    baud = found.format.baud if found.format.baud != usual else None
-    typer.echo(site_lines(spec, Place(port=port, address=found.address, baud=baud)))
+    first = min(group, key=lambda each: not each.is_stick and bool(load_catalog()[each.name].example_options))
+    address = f", 番地 / address {first.address}" if first.address else ""
+    typer.echo(f"# {first.name}: {first.format.as_text()}{address}: {first.detail}")
+    if others := [each.name for each in group if each is not first]:
+        typer.echo(f"# 次の機種かもしれません / may as well be: {', '.join(others)}")
+    line = (load_uplinks() if first.is_stick else load_catalog())[first.name].serial
+    baud = first.format.baud if line is None or line.baud != first.format.baud else None
+    place = Place(port=port, address=first.address, baud=baud)
+    if first.is_stick:
+        typer.echo("\n".join(stick_lines(load_uplinks()[first.name], place)) + "\n")
+    else:
+        typer.echo(site_lines(load_catalog()[first.name], place))
 
 
 def _nothing(heard_bytes: int) -> str:
