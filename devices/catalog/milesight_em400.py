@@ -7,6 +7,7 @@ Source: https://github.com/Milesight-IoT/SensorDecoders (README of EM400-MUD, EM
     03      67    temperature, s16 / 10 degC (signed: below zero is real)
     04      82    distance, u16 mm
     05      00    position, 0 upright, 1 tilted
+    06      88    position of the NB-IoT models: latitude, longitude, state, 9 bytes; nothing is made of it
     83      67    temperature as above, then the device's own alarm u8
     84      82    distance as above, then the device's own alarm u8
     FF      ..    device info (power on, serial number, versions)
@@ -27,6 +28,7 @@ _TLV = m.Tlv(
         m.channel("0367", m.TEMPERATURE),
         m.channel("0482", m.DISTANCE),
         m.channel("0500", m.IS_TILTED),
+        m.silent("0688", 9),
         m.alarm("8367", m.TEMPERATURE, pad=1),
         m.alarm("8482", m.DISTANCE, pad=1),
     ),
