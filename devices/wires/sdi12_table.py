@@ -88,11 +88,15 @@ def decode_by(model: Sdi12Model) -> Callable[[Frame], Decoded]:
     """Return the `decode` of `model`: a transcript to quantities.
 
     NaN = the instrument has no reading, or promised no values at all. PermanentError for a wrong transcript, another
-    instrument, a measurement that the tables do not know.
+    instrument, and another measurement than the one that is asked (its M, MC, C and CC forms are one).
     """
+
+    asked = command_of(model.command)
 
     def decode(frame: Frame) -> Decoded:
         transcript = read_transcript(frame.payload)
+        if transcript.command.table != asked.table:
+            raise PermanentError(f"{model.name} is asked by {asked.text}, this is {transcript.command.text}")
         fields = fields_of(model.tables_of(transcript.identification), transcript.command, of=model.name)
         if not transcript.values:
             return Decoded(values={field.key: math.nan for field in fields if field.key})

@@ -16,7 +16,8 @@ IDENT = "0I!014CampbellSnowVU10 SN=12345\r\n"
 def measured(text: str) -> dict[str, float]:
     payload = (IDENT + text).encode()
     frame = Frame(gateway_id="g", transport="serial", address="b", payload=payload, received_ns=0)
-    return dict(DEVICE.decode(frame).values)
+    assert DEVICE.configure is not None
+    return dict(DEVICE.configure({"measurement": text[1 : text.index("!")]}).decode(frame).values)
 
 
 def test_the_worked_number() -> None:

@@ -22,7 +22,11 @@ def frame(text: str) -> Frame:
 
 
 def measured(spec: DeviceSpec, text: str) -> dict[str, float]:
-    return dict(spec.decode(frame(text)).values)
+    assert spec.configure is not None
+    asked = spec.configure({"measurement": text[1 : text.index("!")]})
+    values = dict(asked.decode(frame(text)).values)
+    assert set(values) == set(asked.quantities)
+    return values
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,11 @@ def test_each_measurement_means_its_quantities(text: str, expected: dict[str, fl
 )
 def test_what_stands_for_no_reading_is_nan(text: str, key: str) -> None:
     assert math.isnan(measured(SR50AT, text)[key])
+
+
+def test_another_measurement_than_the_one_asked_is_refused() -> None:
+    with pytest.raises(PermanentError, match="is asked by MC1, this is M3"):
+        SR50A.decode(frame("0M3!00013\r\n0D0!0+1.838+194-10.25\r\n"))
 
 
 @pytest.mark.bad_input(18)
