@@ -61,6 +61,9 @@ def complaints(line: str) -> list[str]:
             return [f"no target {word}" for word in words if "=" not in word and word not in make_targets()]
         case "satomori":
             return complaints_about_satomori(words)
+        case "python":
+            is_ours = words[:1] == ["-m"] and (ROOT / f"{words[1].replace('.', '/')}.py").exists()
+            return [] if is_ours else ["not a module of ours"]
         case other:
             return [] if other in OTHER_PROGRAMS else [f"no program {other}"]
 
@@ -88,6 +91,7 @@ def test_readme_link_leads_somewhere(target: str) -> None:
         ("satomori sim rewind", "no sub-command rewind"),
         ("satomori up --sight site.toml", "no option --sight"),
         ("pip install satomori", "no program pip"),
+        ("python -m tests.fuss.run", "not a module of ours"),
     ],
 )
 def test_a_wrong_command_is_found(line: str, complaint: str) -> None:
