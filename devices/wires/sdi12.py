@@ -127,6 +127,8 @@ def values_of(line: str, *, address: str, has_crc: bool) -> tuple[float, ...]:
 
     Raises PermanentError for another address, a wrong CRC, and anything that is not sign, at most 7 digits, one point.
     """
+    if not line.isascii():
+        raise PermanentError(f"{len(line)} characters of data are not all ASCII")
     if has_crc and len(line) > _CRC_CHARS:
         line, crc = line[:-_CRC_CHARS], line[-_CRC_CHARS:]
         if crc_text(line) != crc:

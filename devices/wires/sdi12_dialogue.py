@@ -33,7 +33,8 @@ _DATA_COMMANDS = 10
 _NEW_BREAK_S = 0.1
 """After 87 ms of silence an adapter begins with a new break, which ends whatever went wrong before."""
 
-_SERVICE_MARGIN_S = 0.5
+_READY_MARGIN_S = 0.5
+_PROBE_ANSWER_S = 1.0
 _ENDINGS = {"": b"", "cr": b"\r", "lf": b"\n", "crlf": b"\r\n"}
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\n|\r(?=[^\n]))")
 _LINE_CR = re.compile(rb"([^\r\n]*)(\r\n?|\n)")
@@ -90,7 +91,8 @@ def measuring(talk: Talk, command: Command, fits: Callable[[Identification], Non
 
 def probing(talk: Talk, fits: Callable[[Identification], None]) -> Session:
     """Ask once for the identification, nothing else; `Got` holds the answer line."""
-    once = Talk(address=talk.address, adapter=talk.adapter, tries=1)
+    hurried = talk.adapter.model_copy(update={"answer_s": min(talk.adapter.answer_s, _PROBE_ANSWER_S)})
+    once = Talk(address=talk.address, adapter=hurried, tries=1)
     line = yield from _identified(once, fits)
     yield Got(payload=line.encode("ascii"))
 
@@ -125,9 +127,9 @@ def _measured_once(talk: Talk, command: Command) -> Generator[Step, bytes, list[
     if promise.count == 0:
         return [(command.text, line)]
     if promise.ready_s and command.kind == "C":
-        yield Rest(seconds=float(promise.ready_s))
+        yield Rest(seconds=promise.ready_s + _READY_MARGIN_S)
     elif promise.ready_s:
-        yield _service_request(talk, wait_s=promise.ready_s + _SERVICE_MARGIN_S)
+        yield _service_request(talk, wait_s=promise.ready_s + _READY_MARGIN_S)
     data = yield from _collected(talk, command, count=promise.count)
     return [(command.text, line), *data] if data else []
 
