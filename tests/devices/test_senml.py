@@ -46,7 +46,7 @@ times_ns = st.integers(RELATIVE_BELOW_NS, ARRIVED_NS)
 @st.composite
 def some_readings(draw: st.DrawFn) -> Reading:
     quantity = QUANTITIES[draw(st.sampled_from(sorted(QUANTITIES)))]
-    if quantity.kind == "state":
+    if quantity.kind in ("state", "event"):
         value: float = draw(st.sampled_from([quantity.lo, quantity.hi]))
     else:
         value = draw(st.floats(quantity.lo, quantity.hi) | st.just(math.nan))
