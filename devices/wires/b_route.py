@@ -34,6 +34,7 @@ _SCAN_S = 90.0
 _JOIN_S = 60.0
 _ANSWER_S = 20.0
 BETWEEN_REQUESTS_S = 20.0
+_AFTER_FAILURE_S = 60.0
 _AIRTIME_S = 300.0
 _AIRTIME_RESTS = 15
 _TRIES = 4
@@ -58,7 +59,19 @@ class _Meter:
 
 
 def metering(credentials: Credentials) -> Session:
-    """Begin the session with the meter; each measurement is the ECHONET Lite frame of its answer."""
+    """Begin the session with the meter; each measurement is the ECHONET Lite frame of its answer.
+
+    A session that fails rests for a minute before it says so: scans and joins cost the meter's network airtime.
+    """
+    _version((yield from _done("SKVER")))
+    try:
+        yield from _metering(credentials)
+    except TransientError:
+        yield Rest(seconds=_AFTER_FAILURE_S)
+        raise
+
+
+def _metering(credentials: Credentials) -> Session:
     meter = yield from _joined(credentials)
     tid = 0
     while True:
@@ -82,7 +95,6 @@ def _version(heard: list[Heard]) -> str:
 
 
 def _joined(credentials: Credentials) -> Generator[Step, bytes, _Meter]:
-    _version((yield from _done("SKVER")))
     yield from _done("SKSREG SFE 0")
     yield from _done(f"SKSETPWD C {credentials.password}")
     yield from _done(f"SKSETRBID {credentials.rbid}")

@@ -132,15 +132,15 @@ def values_of(line: str, *, address: str, has_crc: bool) -> tuple[float, ...]:
     if has_crc and len(line) > _CRC_CHARS:
         line, crc = line[:-_CRC_CHARS], line[-_CRC_CHARS:]
         if crc_text(line) != crc:
-            raise PermanentError(f"CRC of {len(line)} characters is {crc_text(line)!r}, received {crc!r}")
+            raise PermanentError(f"CRC of {len(line)} characters is {crc_text(line)!r}, not {crc!r}")
     text = body_of(line, address=address)
     if len(text) > MAX_VALUE_CHARS:
         raise PermanentError(f"{len(text)} characters of values, at most {MAX_VALUE_CHARS} are allowed")
     found = _VALUE.findall(text)
     if "".join(found) != text:
-        raise PermanentError(f"{text[:20]!r} is not values of sign, digits and at most one point")
+        raise PermanentError(f"{len(text)} characters are not values of sign, digits and at most one point")
     if any(sum(char.isdigit() for char in value) > _MAX_DIGITS for value in found):
-        raise PermanentError(f"{text[:20]!r} has a value of more than {_MAX_DIGITS} digits")
+        raise PermanentError(f"{len(text)} characters have a value of more than {_MAX_DIGITS} digits")
     return tuple(float(value) for value in found)
 
 
@@ -193,7 +193,7 @@ def _exchanges(payload: bytes) -> list[tuple[str, str, str]]:
     for line in payload.decode("ascii")[:-2].split("\r\n"):
         match = _EXCHANGE.fullmatch(line)
         if match is None:
-            raise PermanentError(f"{line[:20]!r} is no SDI-12 exchange of address, command, '!' and answer")
+            raise PermanentError(f"{len(line)} characters are no SDI-12 exchange of address, command, '!' and answer")
         found.append((match[1], match[2], match[3]))
     return found
 

@@ -148,7 +148,7 @@ def test_a_meter_that_never_answers_is_given_up_after_four_requests() -> None:
     line = edit(stand_in(), dict.fromkeys(range(1, 9), b"OK\r\n"))
     with pytest.raises(TransientError, match="asked 4 times"):
         line.run(metering(CREDENTIALS))
-    assert line.rests_s == [20.0] * 3
+    assert line.rests_s == [20.0, 20.0, 20.0, 60.0], "and then the air is left alone for a minute"
 
 
 @pytest.mark.parametrize(
@@ -160,8 +160,10 @@ def test_a_meter_that_never_answers_is_given_up_after_four_requests() -> None:
     ],
 )
 def test_what_does_not_work_is_said(habits: StickHabits, what: str) -> None:
+    line = line_to(BRouteStick(habits), SAYS)
     with pytest.raises(TransientError, match=what):
-        line_to(BRouteStick(habits), SAYS).run(metering(CREDENTIALS))
+        line.run(metering(CREDENTIALS))
+    assert line.rests_s == ([] if habits.faults.is_silent else [60.0]), "a stick that is plugged in again is found soon"
 
 
 def test_another_instrument_is_told() -> None:
