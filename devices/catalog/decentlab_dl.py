@@ -8,23 +8,33 @@ Source: https://github.com/decentlab/decentlab-decoders (one file of words and f
     DL-ATM41   0 irradiance s; 1 rain s; 2 strikes s; 3 distance km s; 4.. wind, direction, gust, temperature, vapour
                and air pressure, humidity, own temperature, tilt x, y, compass, wind north, east, all s
     DL-ATM41G2 like DL-ATM41, but 0 in 0.1 W/m2, 1 rain unsigned, 14 conductivity of rain s, 15..16 rain in all u32
+    DL-CTD10   0 water depth s mm, 1 temperature s / 10, 2 conductivity uS/cm
+    DL-CWS     0 surface, 1 air temperature, 2 humidity, 3 dew point, 5 own temperature, s / 100; 4 angle s degree
+    DL-CWS2    0, 1 as DL-SHT35 (in a radiation shield); then the block of a DL-CWS, whose air is channel 2
+    DL-DS18    0 temperature s / 16; 85 degC = just powered, -127 degC = no probe
     DL-DLR2-002 0 pulses, 1 their interval s, 2..3 pulses in all u32
     DL-DLR2-004 0 current s, 3 V / 65536 over the option `shunt_ohm`
     DL-IFD     0 fruit size                                                           0.01 mm
     DL-ILT     0 leaf temperature s                                                   0.01 degC
     DL-ISD     0 stem size                                                            0.001 mm
     DL-ISF     0 sap flow, 1, 2 heat velocity, 9 temperature s, 10, 11 voltage s      see the table below
+    DL-ITST    0 surface, 1 own temperature, (x - 1000) / 10
     DL-LID     0 mean .. 3 median .. 8 mode of the distance, 9 samples, 10 duration   1 mm
     DL-PR21/26 0 pressure (16384 = `pmin_bar`, 49152 = `pmax_bar`), 1 temperature (384 = -50 degC, 320 a degree)
     DL-PR36    0 pressure s / `kp` bar, 1 temperature s / 256
     DL-PYR     0 irradiance s, 15000 W/m2 over 32768
     DL-RAD     0 distance mm, 1 temperature s, 2 reliability s / 100 dB, 3 status
     DL-RHC     0..1 sensor id, 2 humidity / 100, 3 temperature s / 100
+    DL-SHT21   0 temperature 175.72 x / 65536 - 46.85, 1 humidity 125 x / 65536 - 6
     DL-SHT35   0 temperature 175 x / 65535 - 45, 1 humidity 100 x / 65535
+    DL-SMTP    1, 3 .. 15 soil temperature at eight depths, s / 100
     DL-TBRG    0 tips, 1 their interval s, 2..3 tips in all u32; a tip is `resolution_mm`
+    DL-TP      0..15 temperature s / 100 of sixteen probes
+    DL-TRS11/12 0 soil moisture, 0.003879 x - 69.56 %, 1 temperature s / 10; DL-TRS12: 2 conductivity uS/cm
 
 Every model ends with a battery word in mV. Words that are steps of the method and no observation (alpha, beta and
-Tmax of the DL-ISF, percentiles of the DL-LID, the DL-RHC's sensor id) are not given. Of the DL-LID the median is the
+Tmax of the DL-ISF, percentiles of the DL-LID, the DL-RHC's sensor id, moisture of the DL-SMTP in no unit, dew points)
+are not given. Of the DL-LID the median is the
 `distance`. A DL-RAD whose status is not 0 has no trustworthy distance: NaN. Albedo is NaN without light. Calibration
 that stands on a label, not in the payload (pressure range, shunt, size of a tip), is an option of the device.
 """
@@ -56,6 +66,10 @@ def _signed(key: str, at: int, per_unit: float) -> Word:
 
 def _plain(key: str, at: int, per_unit: float, *, size: int = 1) -> Word:
     return Word(key=key, at=at, per_unit=per_unit, size=size)
+
+
+def _channel(key: str, number: int) -> str:
+    return key if number == 1 else f"{key}.{number}"
 
 
 def _model(name: str, length: int, *words: Word, gate: Gate | None = None) -> Model:
@@ -185,11 +199,50 @@ _RADAR = _model(
     Word(key="device_fault", at=3, per_unit=1, default=0),
     gate=Gate(key="distance", by="device_fault", good=(0, 0), closed=1),
 )  # fmt: skip
+_CTD10 = _model(
+    "DL-CTD10", 4, _signed("water_level", 0, 1000), _signed("probe_temperature", 1, 10),
+    _plain("conductivity", 2, 10_000),
+)  # fmt: skip
+_ROAD = (
+    _signed("target_temperature", 0, 100), _signed("tilt", 4, _DEGREE), _signed("device_temperature", 5, 100),
+)  # fmt: skip
+_CWS = _model("DL-CWS", 6, *_ROAD, _signed("air_temperature", 1, 100), _signed("relative_humidity", 2, 100))
+_DS18 = _model(
+    "DL-DS18", 1,
+    Word(
+        key="probe_temperature", at=0, origin=SIGNED, per_unit=16, bad=(SIGNED + 16 * 85, SIGNED - 16 * 127),
+    ),
+)  # fmt: skip
+_ITST = _model(
+    "DL-ITST", 2, Word(key="target_temperature", at=0, origin=1000, per_unit=10),
+    Word(key="device_temperature", at=1, origin=1000, per_unit=10),
+)  # fmt: skip
+_SHT21 = _model(
+    "DL-SHT21", 2, Word(key="air_temperature", at=0, per_unit=65_536 / 175.72, shift=-46.85),
+    Word(key="relative_humidity", at=1, per_unit=65_536 / 125, shift=-6.0),
+)  # fmt: skip
+_SMTP = _model("DL-SMTP", 16, *(_signed(_channel("soil_temperature", n), 2 * n - 1, 100) for n in range(1, 9)))
+_TP = _model("DL-TP", 16, *(_signed(_channel("probe_temperature", n), n - 1, 100) for n in range(1, 17)))
+_MOISTURE = Word(key="soil_moisture", at=0, per_unit=1 / 0.003879, shift=-69.56)
+_TRS11 = _model("DL-TRS11", 2, _MOISTURE, _signed("soil_temperature", 1, 10))
+_TRS12 = _model("DL-TRS12", 3, _MOISTURE, _signed("soil_temperature", 1, 10), _plain("conductivity", 2, 10_000))
 _RHC = _model("DL-RHC", 4, _plain("relative_humidity", 2, 100), _signed("air_temperature", 3, 100))
 _SHT35 = _model(
     "DL-SHT35", 2, Word(key="air_temperature", at=0, per_unit=65_535 / 175, shift=-45.0),
     _plain("relative_humidity", 1, 65_535 / 100),
 )  # fmt: skip
+
+_CWS2 = Model(
+    name="DL-CWS2",
+    blocks=(
+        _SHT35.blocks[0],
+        Block(
+            length=6,
+            words=(*_ROAD, _signed("air_temperature.2", 1, 100), _signed("relative_humidity.2", 2, 100)),
+        ),
+        BATTERY,
+    ),
+)
 
 
 def _spec(model: Model) -> DeviceSpec:
@@ -198,7 +251,7 @@ def _spec(model: Model) -> DeviceSpec:
         model=f"decentlab_{model.name.lower().replace('-', '_')}",
         vendor="Decentlab",
         source_url=_SOURCE,
-        quantities=tuple(key for key in keys if "." not in key),
+        quantities=tuple(dict.fromkeys(key.partition(".")[0] for key in keys)),
         expected_interval_s=600,
         transport="lorawan",
         decode=model.decode,
@@ -223,8 +276,28 @@ def _with_options(options: type[OptionsT], build: Callable[[OptionsT], Model]) -
 
 
 DEVICES = (
-    *(_spec(model) for model in (_ALB, _ATM22, _ATM41, _ATM41G2, _PULSES, _FRUIT, _LEAF, _STEM, _SAP, _LASER, _PYR)),
-    *(_spec(model) for model in (_RADAR, _RHC, _SHT35)),
+    *(
+        _spec(model)
+        for model in (
+            _ALB,
+            _ATM22,
+            _ATM41,
+            _ATM41G2,
+            _CTD10,
+            _CWS,
+            _CWS2,
+            _DS18,
+            _ITST,
+            _PULSES,
+            _FRUIT,
+            _LEAF,
+            _STEM,
+            _SAP,
+            _LASER,
+            _PYR,
+        )
+    ),
+    *(_spec(model) for model in (_RADAR, _RHC, _SHT21, _SHT35, _SMTP, _TP, _TRS11, _TRS12)),
     _with_options(_Range21, lambda said: _pressure("DL-PR21", said)),
     _with_options(_Range26, lambda said: _pressure("DL-PR26", said)),
     _with_options(_Scale36, _pressure36),

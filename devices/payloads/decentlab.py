@@ -37,8 +37,8 @@ Values = Mapping[str, float]
 class Word:
     """The quantity `key` in the words from `at` on (`size` words, the lowest first).
 
-    value = (word - origin) / per_unit + shift, in the quantity's unit. `default` goes on the wire when the value is
-    not given; None: then the block cannot be sent.
+    value = (word - origin) / per_unit + shift, in the quantity's unit. The numbers of `bad` are what a dead sensor
+    says: NaN. `default` goes on the wire when the value is not given; None: then the block cannot be sent.
     """
 
     key: str
@@ -48,10 +48,12 @@ class Word:
     shift: float = 0.0
     size: int = 1
     default: int | None = None
+    bad: tuple[int, ...] = ()
 
     def value(self, words: tuple[int, ...]) -> float:
-        """Return the value in the quantity's unit."""
-        return (self.number(words) - self.origin) / self.per_unit + self.shift
+        """Return the value in the quantity's unit, NaN for what a dead sensor says."""
+        number = self.number(words)
+        return math.nan if number in self.bad else (number - self.origin) / self.per_unit + self.shift
 
     def number(self, words: tuple[int, ...]) -> int:
         """Return the bare number on the wire."""
@@ -68,9 +70,9 @@ class Word:
     def _number_of(self, value: float) -> int:
         most = (1 << (_WORD_BITS * self.size)) - 1
         number = round((value - self.shift) * self.per_unit + self.origin) if math.isfinite(value) else -1
-        if not 0 <= number <= most:
+        if not 0 <= number <= most or number in self.bad:
             ends = sorted((end - self.origin) / self.per_unit + self.shift for end in (0, most))
-            raise PermanentError(f"{self.key} {value:g} is outside {ends[0]:g}..{ends[1]:g}")
+            raise PermanentError(f"{self.key} {value:g} is outside {ends[0]:g}..{ends[1]:g} or means a dead sensor")
         return number
 
 
@@ -194,7 +196,7 @@ def _block_words(block: Block, values: Values) -> list[int]:
             word.put(given.get(word.key), words)
         elif word.key == gate.by:
             said = given.get(gate.by, math.nan)
-            word.put(word.value((gate.closed,) * block.length) if math.isnan(said) else said, words)
+            word.put((gate.closed - word.origin) / word.per_unit + word.shift if math.isnan(said) else said, words)
     if gate is not None and is_shut != bool(_shut_key(block, tuple(words))):
         raise PermanentError(f"{gate.key} and {gate.by} contradict each other")
     return words

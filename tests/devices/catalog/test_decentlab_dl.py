@@ -4,6 +4,7 @@ chirpstack/chirpstack-device-profiles (MIT, (c) 2025 Orne Brocaar); the rest is 
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -85,12 +86,42 @@ BY_MODEL = {spec.model: spec for spec in DEVICES}
         ("decentlab_dl_sht35", "02030e00020c60", {"battery_voltage": 3.168}),
         ("decentlab_dl_sht35", "02030e00014a3d9ac4", {"air_temperature": 5.7496, "relative_humidity": 60.4547}),
         ("decentlab_dl_ilt", "0256d200017c18", {"target_temperature": -10.0}),
+        ("decentlab_dl_ds18", "02000100017f60", {"probe_temperature": -10.0}),
+        ("decentlab_dl_itst", "0200010001032003e8", {"target_temperature": -20.0, "device_temperature": 0.0}),
+        ("decentlab_dl_ctd10", "020001000181f47fce03e80000", {
+            "water_level": 0.5, "probe_temperature": -5.0, "conductivity": 0.1,
+        }),
+        ("decentlab_dl_trs12", "0200010001520880 0a03e8".replace(" ", ""), {
+            "soil_moisture": 21_000 * 0.003879 - 69.56, "soil_temperature": 1.0, "conductivity": 0.1,
+        }),
+        ("decentlab_dl_sht21", "02000100014000a000", {"air_temperature": -2.92, "relative_humidity": 72.125}),
+        ("decentlab_dl_cws", "0200010001" + "7c18" + "7e0c" + "9d4c" + "7c18" + "802d" + "7f9c", {
+            "target_temperature": -10.0, "air_temperature": -5.0, "relative_humidity": 75.0, "tilt": math.pi / 4,
+            "device_temperature": -1.0,
+        }),
     ],
 )  # fmt: skip
 def test_the_words_mean_what_the_maker_says(model: str, payload: str, expected: dict[str, float]) -> None:
     values = BY_MODEL[model].decode(frame(BY_MODEL[model], payload)).values
     assert set(values) == set(expected)
     assert values == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.bad_input(52)
+@pytest.mark.parametrize("word", ["8550", "7810"], ids=["85", "-127"])
+def test_a_dead_probe_is_no_temperature(word: str) -> None:
+    spec = BY_MODEL["decentlab_dl_ds18"]
+    assert math.isnan(spec.decode(frame(spec, f"0200010001{word}")).values["probe_temperature"])
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "channels"),
+    [("smtp", "soil_temperature", 8), ("tp", "probe_temperature", 16), ("cws2", "air_temperature", 2)],
+)
+def test_depths_and_shields_are_channels(model: str, key: str, channels: int) -> None:
+    spec = BY_MODEL[f"decentlab_dl_{model}"]
+    values = spec.decode(frame(spec, whole_payload(spec))).values
+    assert {key, *(f"{key}.{n}" for n in range(2, channels + 1))} == {one for one in values if one.startswith(key)}
 
 
 @pytest.mark.bad_input(52)
@@ -155,21 +186,25 @@ def test_a_wrong_option_is_named(model: str, options: dict[str, object], words: 
         configure(options)
 
 
+def whole_payload(spec: DeviceSpec) -> bytes:
+    """Return a payload of the model with every block and all words 0x8000: found by what the model accepts."""
+    for flags in (7, 3):
+        for words in range(1, 20):
+            payload = b"\x02\x00\x01" + bytes((0, flags)) + b"\x80\x00" * words
+            with suppress(PermanentError):
+                spec.decode(frame(spec, payload))
+                return payload
+    raise AssertionError(spec.model)
+
+
 def full_values(spec: DeviceSpec) -> dict[str, float]:
     """Values of every quantity that the model puts on the wire, within what all of them have room for."""
     middle = {"pressure": 90_000.0, "sap_flow": 1e-5, "heat_velocity": 1e-5, "vapor_pressure": 900.0, "tilt": 0.1}
     middle |= {"diameter": 0.01, "precipitation": 0.001, "precipitation_total": 1.5, "valid_samples": 3.0}
     middle |= {"wind_direction": 3.0, "heading": 1.0, "lightning_distance": 4000.0, "conductivity": 0.002}
     middle |= {"battery_voltage": 3.0, "distance": 2.0, "device_fault": 0.0, "current": 0.02, "voltage": 11.0}
-    keys = set(spec.quantities) - {"albedo"}
-    channels = {"irradiance.2", "tilt.2", "voltage.2", "heat_velocity.2"}
-    wanted = keys | {key for key in channels if key.split(".")[0] in keys and _has(spec, key)}
-    return {key: middle.get(key.split(".")[0], 12.0) for key in wanted}
-
-
-def _has(spec: DeviceSpec, channel: str) -> bool:
-    two = {"irradiance.2": ("alb",), "tilt.2": ("atm22", "atm41", "atm41g2"), "voltage.2": ("isf",)}
-    return spec.model.rsplit("_", 1)[1] in two.get(channel, ("isf",))
+    keys = set(spec.decode(frame(spec, whole_payload(spec))).values) - {"albedo"}
+    return {key: middle.get(key.split(".")[0], 12.0) for key in keys}
 
 
 @pytest.mark.parametrize("model", BY_MODEL)
@@ -188,7 +223,12 @@ def test_whole_blocks_arrive_as_they_were_said(model: str) -> None:
         ("decentlab_dl_atm22", {"wind_speed": 1.0}, "wind_direction is missing"),
         ("decentlab_dl_sht35", {"air_temperature": 200.0, "relative_humidity": 1.0}, "air_temperature 200"),
         ("decentlab_dl_alb", {"irradiance": 10.0, "irradiance.2": 5.0, "albedo": 0.9}, "albedo 0.9"),
-        ("decentlab_dl_rad", {"distance": math.nan, "device_temperature": 0.0, "device_fault": 0.0}, "contradict"),
+        (
+            "decentlab_dl_rad",
+            {"distance": math.nan, "device_temperature": 0.0, "echo_strength": 20.0, "device_fault": 0.0},
+            "contradict",
+        ),
+        ("decentlab_dl_ds18", {"probe_temperature": 85.0}, "dead sensor"),
         ("decentlab_dl_ifd", {"diameter": 0.7}, "diameter 0.7"),
     ],
 )
