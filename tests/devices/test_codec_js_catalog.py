@@ -111,6 +111,17 @@ def test_the_forms_of_examples_that_vendors_publish_are_read(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("wanted", "is_right"),
+    [(-5, True), (-5.000001, True), (-5.01, False), ("-5", False), (None, False), (True, False)],
+)
+def test_numbers_may_differ_in_the_sixth_digit_only(tmp_path: Path, wanted: Any, is_right: bool) -> None:
+    data = {**EXAMPLE["data"], "sensor": {"temperature": wanted, "humidity": 50}}
+    files = put(tmp_path / "a", mapping="override = true\n" + head() + FIELDS, examples=[{**EXAMPLE, "data": data}])
+    with CodecWorker() as worker:
+        assert (try_codec(files, worker).failing == ()) == is_right
+
+
+@pytest.mark.parametrize(
     "entry",
     [
         3,
