@@ -78,7 +78,7 @@ def decode(frame: Frame) -> Decoded:
     """
     body = _body(frame.payload)
     fields = body.split(",")
-    kind = "" if body.startswith("P") else fields[0][-3:]
+    kind = fields[0][2:] if not body.startswith("P") else ""
     if kind not in _READERS:
         return Decoded(values={})
     least, read = _READERS[kind]
@@ -180,11 +180,10 @@ def _position(message: _Message, fields: list[str], *, is_fix: bool) -> dict[str
     is_shaped = _LATITUDE.fullmatch(latitude) and _LONGITUDE.fullmatch(longitude)
     if not is_shaped or north not in {"N", "S"} or east not in {"E", "W"}:
         raise PermanentError(f"{','.join(fields)[:60]!r} is no position")
-    if message.lat == 0 and message.lon == 0:
-        return dict(_NO_FIX)
-    if abs(message.lat) > 90 or abs(message.lon) > 180:
-        raise PermanentError(f"position {message.lat}, {message.lon} is beyond 90, 180 degrees")
-    return {"latitude": float(message.lat), "longitude": float(message.lon)}
+    lat, lon = _number(message, "lat"), _number(message, "lon")
+    if lat is None or lon is None or abs(lat) > 90 or abs(lon) > 180:
+        raise PermanentError(f"position {lat}, {lon} is beyond 90, 180 degrees")
+    return {"latitude": lat, "longitude": lon} if lat or lon else dict(_NO_FIX)
 
 
 def _height(message: _Message, position: Mapping[str, float]) -> dict[str, float]:

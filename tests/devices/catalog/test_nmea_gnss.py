@@ -159,7 +159,14 @@ def test_a_lower_case_checksum_and_any_line_end_are_read(end: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["GPGSA,A,3,17,,,,,,,,,,,,1.8,1.1,1.5", "GPVTG,0.00,T,,M,0.0,N,0.0,K,N", "PMTK010,001"]
+    "body",
+    [
+        "GPGSA,A,3,17,,,,,,,,,,,,1.8,1.1,1.5",
+        "GPVTG,0.00,T,,M,0.0,N,0.0,K,N",
+        "PMTK010,001",
+        "AAPGLL,5547.8,N,02334.1,E,152504,A",
+        "PGGA,1",
+    ],
 )
 def test_sentences_of_other_kinds_say_nothing(body: str) -> None:
     assert decoded(body) == Decoded(values={})
