@@ -24,14 +24,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field
 
 from devices.json_object import read_object
 from devices.model import Decoded, DeviceSpec, Frame, Options
 from devices.options import read_options
 from devices.payloads.json_fields import (
     MOST_BYTES,
-    JsonField,
     decoded_or_refused,
     find,
     json_frame,
@@ -41,69 +40,18 @@ from devices.payloads.json_fields import (
     with_position,
     write_fields,
 )
-from devices.quantities import QUANTITIES, base_key
-from devices.units import UNITS, are_convertible
-
-Path = Annotated[tuple[str, ...], Field(min_length=1)]
+from devices.payloads.mapped_fields import MappedField, OptionsPart, Path
+from devices.quantities import base_key
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("path", mode="before", check_fields=False)
-    @classmethod
-    def _dotted(cls, value: Any) -> Any:
-        return tuple(value.split(".")) if isinstance(value, str) and value else value
-
-
-class MappedField(_Part):
-    """`[[device.options.field]]`; see the table of the module."""
-
-    path: Path
-    quantity: str
-    unit: str = ""
-    factor: float = 1.0
-    offset: float = 0.0
-    words: dict[str, float] = {}
-    unknown: tuple[float | str, ...] = ()
-    bad: tuple[float | str, ...] = ()
-    topic: str | None = None
-    in_keep_alive: bool = False
-
-    @model_validator(mode="after")
-    def _can_be_read(self) -> MappedField:
-        if self.quantity not in QUANTITIES:
-            raise ValueError(f"quantity {self.quantity!r} is not in the table of observed properties")
-        wanted = QUANTITIES[self.quantity].senml_unit
-        if self.unit and self.unit != wanted and not are_convertible(unit=self.unit, wanted=wanted):
-            raise ValueError(f"unit {self.unit!r} cannot be turned into {wanted!r}")
-        if self.factor == 0.0:
-            raise ValueError("factor 0 makes every value the same")
-        return self
-
-    def row(self) -> JsonField:
-        """Return the field as the reader of JSON wants it, its unit worked into factor and offset."""
-        wanted = QUANTITIES[self.quantity].senml_unit
-        factor, offset = self.factor, self.offset
-        if self.unit and self.unit != wanted:
-            source, target = UNITS[self.unit], UNITS[wanted]
-            scale = source.scale / target.scale
-            offset = offset * float(scale) + float((source.offset - target.offset) / target.scale)
-            factor = factor * float(scale)
-        return JsonField(
-            path=self.path, quantity=self.quantity, factor=factor, offset=offset, words=self.words,
-            unknown=self.unknown, bad=self.bad,
-        )  # fmt: skip
-
-
-class KeepAlive(_Part):
+class KeepAlive(OptionsPart):
     """`keep_alive`: which messages are life signs."""
 
     path: Path
     values: Annotated[tuple[float | str | bool, ...], Field(min_length=1)]
 
 
-class JsonMappedOptions(_Part):
+class JsonMappedOptions(OptionsPart):
     """Options of a device of this model."""
 
     field: Annotated[tuple[MappedField, ...], Field(min_length=1, max_length=200)]
