@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from devices.codec_examples import Report, failing, read_examples
-from devices.codec_js import Codec, CodecWorker, Job, read_codec
+from devices.codec_js import Codec, CodecWorker, Job, read_codec, require_engine
 from devices.codec_mapping import CodecMapping, read_mapping
 from devices.lorawan import application_payload
 from devices.model import Decoded, DeviceSpec, Frame, PermanentError
@@ -60,6 +60,7 @@ def load_codecs(folder: Path) -> Mapping[str, DeviceSpec]:
     """
     if not folder.is_dir():
         raise PermanentError(f"codec folder {folder} does not exist")
+    require_engine()
     worker = CodecWorker()
     problems: list[str] = []
     specs: dict[str, DeviceSpec] = {}
@@ -88,6 +89,7 @@ def try_codec(files: CodecFiles, worker: CodecWorker, report: Report | None = No
 
     Raises PermanentError as `load_codecs`; with `override` in the mapping, examples may fail or be missing.
     """
+    require_engine()
     mapping = read_mapping(files.mapping)
     codec = read_codec(files.codec, name=mapping.model, min_length=mapping.min_length)
     if codec.sha256 != mapping.sha256:

@@ -69,6 +69,12 @@ class Odd:
     word: str
 
 
+def require_engine() -> None:
+    """Raise PermanentError saying what to install where the engine is not."""
+    if importlib.util.find_spec("quickjs") is None:
+        raise PermanentError(INSTALL)
+
+
 def read_codec(path: Path, *, name: str = "", min_length: int = 1) -> Codec:
     """Return the codec in the file `path`. Raises PermanentError when it cannot be read, is too long or no UTF-8."""
     try:
@@ -159,8 +165,7 @@ class CodecWorker:
         if self._process is not None and self._process.poll() is None:
             return
         self._stop()
-        if importlib.util.find_spec("quickjs") is None:
-            raise PermanentError(INSTALL)
+        require_engine()
         self._process = _spawn()
         self._finalizer = weakref.finalize(self, _end, self._process)
         try:

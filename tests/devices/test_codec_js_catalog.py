@@ -10,7 +10,7 @@ import pytest
 
 from devices.codec_catalog import files_in, install_codec, load_codecs, try_codec
 from devices.codec_examples import read_examples
-from devices.codec_js import CodecWorker
+from devices.codec_js import INSTALL, CodecWorker
 from devices.model import Decoded, DeviceSpec, PermanentError
 from tests.devices.codecs import EXAMPLE, FIELDS, THERMOMETER, head, put
 from tests.devices.frames import frame
@@ -168,6 +168,16 @@ def test_all_that_is_wrong_in_a_folder_is_said_at_once(tmp_path: Path) -> None:
     words = ("given twice", "one of the catalogue", "no TOML", "e/")
     assert [sum(word in line for line in told) for word in words] == [1, 1, 1, 1]
     assert len(told) == 4
+
+
+def test_without_the_engine_no_codec_is_loaded_not_even_by_override(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "a", mapping="override = true\n" + head() + FIELDS)
+    monkeypatch.setattr("devices.codec_js.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(PermanentError) as caught:
+        load_codecs(tmp_path)
+    assert str(caught.value) == INSTALL
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
