@@ -12,7 +12,8 @@ the real instrument must be read completely, else the configuration is refused.
     checksum                   kind, range, skip_first, skip_last, form, byte_order
     ignored, most_bytes        lines that say nothing; the longest frame
     baud, bytesize, parity, stopbits
-    poll, wait_s, interval_s   text that asks for a frame, how long it may take, how often (without poll it listens)
+    poll, wait_s, interval_s   text that asks for a frame, how long it may take, how often (without poll it listens);
+                               `{address}` in it is the device's bus_address, and a group `address` must say it again
     gather_s                   the frames of so many seconds make one reading (the median; of a state the last)
     distance_compensated       false: its distance is not yet corrected for the air temperature
 
@@ -24,7 +25,9 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
 
@@ -43,15 +46,21 @@ from devices.model import (
 from devices.options import read_options
 from devices.polling import Ask, Got, Polling, Rest, Session
 from devices.quantities import QUANTITIES, base_key
-from devices.wires.line_profile import CHECKSUM, Profile, Value, ends, split
+from devices.wires.line_profile import ADDRESS, CHECKSUM, Profile, Value, ends, split
 from devices.wires.misbehaviour import WELL_BEHAVED, Misbehaviour, on_the_line
 
 _TRIES = 3
+_PLACE = "{address}"
 _DIGITS = re.compile(r"( *)([+-]?)( *)(\d*)(\.?)(\d*)( *)", re.ASCII)
 
 
 class LineOptions(Profile):
-    """The profile and the line it comes by."""
+    """機器の説明書を見ながら、行の形（pattern）と各グループの意味（values）を書き、実際に受けた行を 3 つ以上
+    examples に貼る。完全に読めない行が 1 つでもあれば設定は受け付けられない。poll を書けば問い合わせ式、書かなければ聞くだけ。
+    Describe the line (pattern) and what its groups mean (values) by the instrument's manual, and paste three or more
+    lines it really sent into examples: unless all are read completely, the setting is refused. With `poll` the
+    instrument is asked, without it only listened to.
+    """
 
     baud: Annotated[int, Field(ge=50, le=4_000_000)] = 9_600
     bytesize: Literal[7, 8] = 8
@@ -71,7 +80,7 @@ def _decode(frame: Frame, options: LineOptions) -> Decoded:
     return options.read(frame.payload)
 
 
-def _encode(decoded: Decoded, options: LineOptions) -> Frame:
+def _encode(decoded: Decoded, options: LineOptions, address: str = "") -> Frame:
     """Return the first example with the numbers of `decoded` in the places of its own, and its checksum.
 
     Raises PermanentError for a quantity the profile does not have, and for a number that has no room in its place.
@@ -90,13 +99,19 @@ def _encode(decoded: Decoded, options: LineOptions) -> Frame:
         text += example[shift:start]
         shift = end
         value = options.values.get(name)
-        text += match[name] if value is None else _written(value, decoded.values.get(value.quantity), like=match[name])
-    return _frame(text + example[shift:], options, checksum=spans.get(CHECKSUM))
+        if value is not None:
+            text += _written(value, decoded.values.get(value.quantity), like=match[name])
+        else:
+            text += address if address and name == ADDRESS else match[name]
+    return _frame(text + example[shift:], options)
 
 
-def _frame(text: str, options: LineOptions, *, checksum: tuple[int, int] | None) -> Frame:
-    if options.checksum is not None and checksum is not None:
-        text = text[: checksum[0]] + options.checksum.text_of(text, checksum) + text[checksum[1] :]
+def _frame(text: str, options: LineOptions) -> Frame:
+    """Return the frame with its checksum made right. Raises PermanentError when it cannot be read again."""
+    match = re.compile(options.pattern, re.ASCII).fullmatch(text)
+    if options.checksum is not None and match is not None:
+        start, end = match.span(CHECKSUM)
+        text = text[:start] + options.checksum.text_of(text, (start, end)) + text[end:]
     payload = text.encode("latin-1") + (b"\r\n" if options.framing == "line" else b"")
     frame = Frame(gateway_id="", transport="serial", address="", payload=payload, received_ns=0)
     _decode(frame, options)
@@ -143,68 +158,79 @@ def _combine(frames: tuple[Decoded, ...]) -> Decoded:
 
 def _session(address: str, options: LineOptions) -> Session:
     """Ask again and again. Raises TransientError when nothing, or nothing that matches, is answered."""
-    _refuse_address(address)
+    request = _request(address, options)
     while True:
-        yield Got(payload=(yield from _asked(options, tries=_TRIES)))
+        yield Got(payload=(yield from _asked(request, options, _Wanted(address=address, tries=_TRIES))))
         yield Rest()
 
 
 def _probe(address: str, options: LineOptions) -> Session:
     """Ask once; `Got` holds the frame."""
-    _refuse_address(address)
-    yield Got(payload=(yield from _asked(options, tries=1)))
+    request = _request(address, options)
+    yield Got(payload=(yield from _asked(request, options, _Wanted(address=address, tries=1))))
 
 
-def _refuse_address(address: str) -> None:
-    if address:
-        raise PermanentError(f"bus_address {address!r} means nothing here; write the address into poll and pattern")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Whose frame is wanted, and how often it is asked for. `address` empty = anybody's."""
+
+    address: str
+    tries: int
+
+    def is_good(self, frame: bytes, options: LineOptions) -> bool:
+        """Whether `frame` says something and is of the wanted instrument. Raises PermanentError as `read`."""
+        said_by = options.address_of(frame)
+        return bool(options.read(frame).values) and (not self.address or not said_by or said_by == self.address)
 
 
-def _asked(options: LineOptions, *, tries: int) -> Generator[Ask, bytes, bytes]:
+def _request(address: str, options: LineOptions) -> bytes:
+    """Return the poll text for the instrument at `address`. Raises PermanentError when it does not fit the text."""
+    if _PLACE in options.poll and not address:
+        raise PermanentError(f"poll {options.poll!r} needs the bus_address of the device")
+    if _PLACE not in options.poll and address not in options.poll:
+        raise PermanentError(f"bus_address {address!r} does not stand in poll {options.poll!r}")
+    return options.poll.replace(_PLACE, address).encode("latin-1")
+
+
+def _asked(request: bytes, options: LineOptions, wanted: _Wanted) -> Generator[Ask, bytes, bytes]:
     """Return the first frame of the answer that is read: an echo and prompts in front of it are passed over."""
-    error = "it does not answer"
-    request = options.poll.encode("latin-1")
-    for _ in range(tries):
-        heard = yield Ask(request=request, wait_s=options.wait_s, length=_answer_length(options), quiet_s=0.05)
-        for frame, _end in ends(heard, options):
-            try:
-                if options.read(frame).values:
-                    return frame
-            except PermanentError as damage:
-                error = str(damage)
-        if heard and error == "it does not answer":
-            error = f"{len(heard)} bytes without a frame"
-    raise TransientError(f"instrument asked by {options.poll!r}: {error}")
 
-
-def _answer_length(options: LineOptions) -> Callable[[bytes], int]:
     def length(buffer: bytes) -> int:
-        for frame, end in ends(buffer, options):
-            try:
-                if options.read(frame).values:
-                    return end
-            except PermanentError:
-                continue
-        return 0
+        return next((end for _, end in _good_frames(buffer, options, wanted)), 0)
 
-    return length
+    error = "it does not answer"
+    for _ in range(wanted.tries):
+        heard = yield Ask(request=request, wait_s=options.wait_s, length=length, quiet_s=0.05)
+        for frame, _end in _good_frames(heard, options, wanted):
+            return frame
+        if heard:
+            error = f"{len(heard)} bytes without a frame of its own"
+    raise TransientError(f"instrument asked by {request!r}: {error}")
+
+
+def _good_frames(heard: bytes, options: LineOptions, wanted: _Wanted) -> Iterator[tuple[bytes, int]]:
+    for frame, end in ends(heard, options):
+        with suppress(PermanentError):
+            if wanted.is_good(frame, options):
+                yield frame, end
 
 
 class StandIn:
     """An instrument of the profile on a simulated line. `faults`: how it misbehaves."""
 
     def __init__(self, address: str, options: LineOptions, faults: Misbehaviour = WELL_BEHAVED) -> None:
-        _refuse_address(address)
+        self._request = _request(address, options)
         self._options = options
+        self._address = faults.answers_as or address
         self._faults = faults
         self._unread = b""
 
     def hear(self, data: bytes, says: Decoded) -> list[tuple[float, bytes]]:
         """Answer each whole poll text; keep what may become one."""
-        request = self._options.poll.encode("latin-1")
-        *asked, self._unread = (self._unread + data).split(request)
-        self._unread = self._unread[-len(request) :]
-        answer = on_the_line(_encode(says, self._options).payload, request=request, faults=self._faults)
+        *asked, unread = (self._unread + data).split(self._request)
+        self._unread = unread[-len(self._request) :]
+        payload = _encode(says, self._options, address=self._address).payload
+        answer = on_the_line(payload, request=self._request, faults=self._faults)
         return [(0.1, answer)] * len(asked)
 
 

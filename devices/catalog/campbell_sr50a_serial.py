@@ -87,7 +87,9 @@ _UNITS: Mapping[str, _UnitForm] = {
 
 
 class _SensorOptions(BaseModel):
-    """Options of an SR50A in `site.toml`: what is set in the sensor."""
+    """センサー側の設定に合わせる。unit（単位）は必ず書く: 電文からは分からない。output = "auto" は自動送信。
+    What is set in the sensor. `unit` must be given: a packet does not tell it. output = "auto": it sends by itself.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -72,7 +72,12 @@ class _Rule:
 
 
 class _GaugeOptions(BaseModel):
-    """Options of a MaxBotix device in `site.toml`."""
+    """何も書かなければ interval_s 秒ぶんの行の中央値を 1 つの測定とする。有効な行が least_frames 未満か半分未満、または
+    ばらつきが most_spread_m を超えたら「測定なし」。frames_per_reading = 1 はすべての行をそのまま測定とする。
+    Without options the median of the frames of interval_s is one reading; fewer than least_frames (or half) valid
+    frames, or a spread beyond most_spread_m, is no reading. frames_per_reading = 1 takes each frame as it comes.
+    nearest_m, farthest_m: limits of another type of the family.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

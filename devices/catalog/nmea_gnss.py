@@ -51,7 +51,9 @@ _MINUTE_STEPS = 60_000_000  # a degree in the last digit that is written
 
 
 class _ReceiverOptions(BaseModel):
-    """Options of a GNSS receiver in `site.toml`."""
+    """interval_s 秒ごとに最後の位置を 1 つ送る。frames_per_reading = 1 はすべての文をそのまま送る。
+    The last position of each interval_s is sent; frames_per_reading = 1 sends each sentence as it comes.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

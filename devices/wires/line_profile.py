@@ -6,6 +6,7 @@ Source of the CRC parameters: https://reveng.sourceforge.io/crc-catalogue/16.htm
     pattern     a regular expression with named groups; it must match the frame from end to end (without the line end)
     checksum    xor, sum8, neg_sum8 (two's complement), crc16_arc, crc16_modbus, crc16_xmodem, crc16_ccitt_false, over
                 the bytes before the group `checksum`, or over all bytes but that group; hex, decimal or bare bytes
+    address     a group of this name says who answers (instruments that share a line)
     values      for each other group: quantity, unit, scale, offset, sentinels, min, max, words
     ignored     patterns of lines that say nothing (a banner)
     examples    at least three different frames of the real instrument, each of which must be read completely
@@ -29,6 +30,7 @@ from devices.quantities import QUANTITIES
 from devices.units import UNITS, are_convertible, convert
 
 CHECKSUM = "checksum"
+ADDRESS = "address"
 _STX, _ETX = 0x02, 0x03
 _NUMBER = re.compile(r" *([+-]?) *(\d+(?:\.\d*)?|\.\d+) *", re.ASCII)
 _CONFIG = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -66,7 +68,10 @@ _SUMS: Mapping[ChecksumKind, tuple[int, Callable[[bytes], int]]] = {
 
 
 class Checksum(BaseModel):
-    """`before` sums from byte `skip_first` to the group `checksum` less `skip_last` bytes; `all_but` all but it."""
+    """checksum: range = "before" は skip_first バイト目からグループ checksum の手前 skip_last バイトまで、"all_but" は
+    checksum 以外のすべて。
+    "before": from byte skip_first to the group `checksum` less skip_last bytes; "all_but": all bytes but the group.
+    """
 
     model_config = _CONFIG
 
@@ -92,10 +97,10 @@ class Checksum(BaseModel):
 
 
 class Value(BaseModel):
-    """What a group means: (number x `scale` + `offset`) in `unit` is `quantity`.
-
-    `sentinels` (numbers, or texts as they stand) mean "no reading"; `min` and `max` bound the instrument's own number;
-    `words` gives numbers for texts that are none.
+    """values.<グループ名>: （数 × scale + offset）を単位 unit で読んだものが quantity。sentinels は「測定なし」の
+    数や文字、min・max は機器が出す数の範囲、words は文字を数に読みかえる表。
+    (number x scale + offset) in `unit` is `quantity`; `sentinels` (numbers, or texts as they stand) mean "no reading";
+    `min` and `max` bound the instrument's own number; `words` gives numbers for texts that are none.
     """
 
     model_config = _CONFIG
@@ -205,6 +210,11 @@ class Profile(BaseModel):
         texts = {name: match[name] for name in self.values if match[name] is not None}
         return Decoded(values={self.values[name].quantity: self.values[name].value_of(t) for name, t in texts.items()})
 
+    def address_of(self, frame: bytes) -> str:
+        """Return what the group `address` of a frame says; empty where there is none."""
+        match = re.compile(self.pattern, re.ASCII).fullmatch(self.text_of(frame))
+        return (match.groupdict().get(ADDRESS) or "") if match is not None else ""
+
     def text_of(self, frame: bytes) -> str:
         """Return the text that the pattern must match: the frame without its line end."""
         return (frame.strip(b"\r\n") if self.framing == "line" else frame).decode("latin-1")
@@ -224,7 +234,8 @@ class Profile(BaseModel):
         groups = set(re.compile(self.pattern, re.ASCII).groupindex)
         wanted = {*self.values, *([CHECKSUM] if self.checksum is not None else [])}
         problems = [f"pattern has no group {name!r}" for name in sorted(wanted - groups)]
-        problems += [f"group {name!r} of the pattern has no entry in values" for name in sorted(groups - wanted)]
+        spare = sorted(groups - wanted - {ADDRESS})
+        problems += [f"group {name!r} of the pattern has no entry in values" for name in spare]
         keys = [value.quantity for value in self.values.values()]
         problems += [f"two groups say {key}" for key in sorted({key for key in keys if keys.count(key) > 1})]
         return problems

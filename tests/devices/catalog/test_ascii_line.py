@@ -9,7 +9,7 @@ from devices.catalog.ascii_line import DEVICE, LineOptions, StandIn
 from devices.model import Decoded, DeviceSpec, PermanentError, TransientError
 from devices.wires.misbehaviour import Misbehaviour
 from tests.devices.frames import frame
-from tests.devices.wires.line import line_to, scripted
+from tests.devices.wires.line import Line, line_to, scripted
 
 # a made-up gauge in the manner of Japanese road gauges: asked by address, centimetres, xor behind ETX in hexadecimal
 ASKED: dict[str, Any] = {
@@ -140,7 +140,7 @@ def test_the_frame_is_found_in_what_is_heard(answer: bytes) -> None:
     ("faults", "told"),
     [
         (Misbehaviour(is_silent=True), "does not answer"),
-        (Misbehaviour(cuts_bytes=1), "without a frame"),
+        (Misbehaviour(cuts_bytes=1), "without a frame of its own"),
         (Misbehaviour(is_silent=True, has_echo=True), "without a frame"),
     ],
 )
@@ -153,14 +153,32 @@ def test_after_three_tries_the_fault_is_told(faults: Misbehaviour, told: str) ->
     assert len(line.requests) == 3
 
 
-def test_a_bus_address_is_refused() -> None:
-    polling = configured().polling
+@pytest.mark.parametrize(("poll", "address"), [("\x0501\r", "02"), ("\x05{address}\r", "")])
+def test_a_bus_address_and_the_poll_text_must_fit(poll: str, address: str) -> None:
+    polling = configured(poll=poll).polling
     assert polling is not None
     for begin in (polling.session, polling.probe):
         with pytest.raises(PermanentError, match="bus_address"):
-            scripted({}).run(begin("01"))
+            scripted({}).run(begin(address))
     with pytest.raises(PermanentError, match="bus_address"):
-        polling.instrument("01")
+        polling.instrument(address)
+
+
+def test_instruments_that_share_a_line_are_told_apart() -> None:
+    shared = configured(
+        poll="\x05{address}\r",
+        pattern=ASKED["pattern"].replace("01", r"(?P<address>\d\d)"),
+    ).polling
+    assert shared is not None
+    gauges = [shared.instrument("01"), shared.instrument("02")]
+    line = Line(answer=lambda request: [answer for gauge in gauges for answer in gauge.hear(request, SAYS)])
+    assert line.run(shared.session("02")) == [b"\x0202123N\x037F"]
+    assert line.run(shared.session("01")) == [FRAME]
+    with pytest.raises(TransientError, match="of its own"):
+        scripted({b"\x0502\r": [FRAME]}).run(shared.session("02"))
+    alone = configured().polling
+    assert alone is not None
+    assert line_to(alone.instrument("01"), SAYS).run(alone.session("01")) == [FRAME]
 
 
 def test_the_stand_in_keeps_half_a_request() -> None:
