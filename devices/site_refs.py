@@ -17,7 +17,9 @@ from devices.site_sources import check_sources
 
 _DEV_EUI = re.compile(r"[0-9A-Fa-f]{16}")
 _ENOCEAN_ID = re.compile(r"[0-9A-Fa-f]{8}(?:[0-9A-Fa-f]{4})?")
-_ALWAYS_ON = frozenset({"device-silent", "ingest-silent", "device-fault", "battery-outlook", "trap-check"})
+_ALWAYS_ON = frozenset(
+    {"device-silent", "ingest-silent", "device-fault", "battery-outlook", "battery-soon", "trap-check"}
+)
 _DIRECT_MODEL = "senml"
 
 
