@@ -99,7 +99,8 @@ class Message:
     """One layout. `kind`: bytes that tell it apart, as (at, mask, value); `template` is what is sent around the fields.
 
     `adjust(payload, values)` finishes the decoding where fields depend on each other. Without fields nothing is
-    measured. `repeats`: the payload is one or more such layouts one after the other (a log). `is_open`: more bytes may
+    measured. `repeats`: the payload is one or more such layouts one after the other (a log; records of
+    zeros are none: "nothing stored in that time"). `is_open`: more bytes may
     follow, which are of no interest.
     """
 
@@ -123,8 +124,8 @@ class Message:
     def read(self, payload: bytes) -> Decoded:
         """Return what the payload says; of a log every record is one of `earlier`."""
         if self.repeats:
-            cut = range(0, len(payload), self.length)
-            return Decoded(values={}, earlier=tuple(self._read_one(payload[at : at + self.length]) for at in cut))
+            records = [payload[at : at + self.length] for at in range(0, len(payload), self.length)]
+            return Decoded(values={}, earlier=tuple(self._read_one(record) for record in records if any(record)))
         return self._read_one(payload)
 
     def _read_one(self, payload: bytes) -> Decoded:

@@ -11,6 +11,8 @@ _YES_NO = {0: 0.0, 1: 1.0, "TRUE": 1.0, "FALSE": 0.0}
 _NOTICE = "a setting of the device, or why it sent: nothing measured"
 _COPY = "the example is a copy from another device, not a payload of this model"
 _SEVEN_BYTES = "the example has 7 of 10 bytes: count and duration are read beyond its end (65536 minutes)"
+_PORT = "the example of an unknown FPort uses FPort 2, which is the device's"
+_COPIED_NUMBER = "0F4D is 39.17 degC; the expected number stands in the LHT65's example"
 _DEAD_PROBE = "the constant of a missing DS18B20, not a temperature"
 
 
@@ -53,6 +55,11 @@ FAMILIES = (
             ("dragino", "cpl01"): "dragino_cpl01",
             ("dragino", "lht65"): "dragino_lht65",
             ("dragino", "lht65n"): "dragino_lht65n",
+            ("dragino", "lht65n-pir"): "dragino_lht65n",
+            ("dragino", "lht65n-e31f"): "dragino_lht65n_e31f",
+            ("dragino", "lht52"): "dragino_lht52",
+            ("dragino", "lse01"): "dragino_lse01",
+            ("dragino", "lsn50v2-d23"): "dragino_lsn50v2_d23",
             ("dragino", "trackerd"): "dragino_trackerd",
         },
         fields={
@@ -80,6 +87,9 @@ FAMILIES = (
             "TempC_SHT": same("air_temperature"),
             "Hum_SHT": same("relative_humidity"),
             "TempC_DS": same("probe_temperature"),
+            "EXT_TempC_SHT": same("probe_temperature"),
+            "EXT_Hum_SHT": same("relative_humidity.2"),
+            "Bat_mV": times("battery_voltage", 0.001),
             "Latitude": same("latitude"),
             "Longitude": same("longitude"),
             "ALARM_status": words("sos", _YES_NO),
@@ -89,6 +99,18 @@ FAMILIES = (
         },
         fields_of={
             "dragino_dds20_lb": {"temperature": same("probe_temperature")},
+            "dragino_lse01": {
+                "temperature": same("probe_temperature"),
+                "soilHumidity": same("soil_moisture"),
+                "soilTemperature": same("soil_temperature"),
+                "soilConductivity": times("conductivity", 1e-4),
+            },
+            "dragino_lsn50v2_d23": {
+                "temperature": same("probe_temperature"),
+                "c2temperature": same("probe_temperature.2"),
+                "c3temperature": same("probe_temperature.3"),
+                "open": Rule(key="contact_open", convert=lambda _value: None),
+            },
             "dragino_lds02": {"alarm": words("alarm", _YES_NO)},
             "dragino_lht65": {
                 "temperature": same("air_temperature"),
@@ -124,6 +146,12 @@ FAMILIES = (
             "Ext_sensor": "which sensor is plugged in",
             "externalSensor": "which sensor is plugged in",
             "connectionStatus": "makes the probe's value bad when it is loose",
+            "Firmware_Version": "a version",
+            "Freq_Band": _NOTICE,
+            "Sub_Band": _NOTICE,
+            "Sensor_Model": "a number of the model",
+            "c0adc": "a pin that nothing is connected to",
+            "digitalStatus": "a pin that nothing is connected to",
             "Location": "latitude and longitude as one text",
             "MD": _NOTICE,
             "LON": _NOTICE,
@@ -135,8 +163,11 @@ FAMILIES = (
             "ttn:dragino/lwl02/uplink/1": _SEVEN_BYTES,
             "ttn:dragino/dds75-lb/uplink/1": _COPY,
             "ttn:dragino/lds12-lb/uplink/1": _COPY,
+            "ttn:dragino/lht65n-pir/uplink/2": _PORT,
+            "ttn:dragino/lht65n-e31f/uplink/2": _PORT,
         },
         differs={
+            "ttn:dragino/lht65n-e31f/uplink/1": {"air_temperature": Corrected(value=39.17, reason=_COPIED_NUMBER)},
             "akenza:dragino/dds20-lb/1": {"probe_temperature": Corrected(value=math.nan, reason=_DEAD_PROBE)},
             "akenza:dragino/lht65/1": {"probe_temperature": Corrected(value=math.nan, reason=_DEAD_PROBE)},
             "chirpstack:dragino/lht65n/1": {"probe_temperature": Corrected(value=math.nan, reason=_DEAD_PROBE)},

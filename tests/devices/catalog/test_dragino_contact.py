@@ -78,6 +78,11 @@ def test_the_log_is_history(model: str) -> None:
     assert [(one.is_history, one.values["contact_open"]) for one in decoded.earlier] == [(True, 1.0), (True, 0.0)]
 
 
+@pytest.mark.parametrize("model", TIMED)
+def test_a_log_of_zeros_says_that_nothing_is_stored(model: str) -> None:
+    assert BY_MODEL[model].decode(frame(BY_MODEL[model], bytes(11), port=3)) == Decoded(values={})
+
+
 @pytest.mark.parametrize(("payload", "port", "values"), [
     ("31618e5740618e", 4, {}), ("31618e5740618e81", 4, {}), ("0a011001ff0e65", 5, {"battery_voltage": 3.685}),
 ])  # fmt: skip

@@ -11,7 +11,8 @@ from devices.catalog.dragino_lht65 import DEVICES
 from devices.model import SECOND_NS, Decoded, PermanentError
 from tests.devices.frames import frame
 
-SPEC = DEVICES[0]
+BY_MODEL = {spec.model: spec for spec in DEVICES}
+SPEC, E31F, LHT52 = BY_MODEL["dragino_lht65"], BY_MODEL["dragino_lht65n_e31f"], BY_MODEL["dragino_lht52"]
 BASE = {"air_temperature": 28.29, "relative_humidity": 88.6, "battery_voltage": 3.062}
 
 
@@ -20,6 +21,7 @@ BASE = {"air_temperature": 28.29, "relative_humidity": 88.6, "battery_voltage": 
     [
         ("010add7fff", {"probe_temperature": 27.81}),
         ("01fc187fff", {"probe_temperature": -10.0}),
+        ("020add7fff", {"probe_temperature": 27.81}),
         ("00ffffffff", {}),
         ("050100ffff", {"illuminance": 256.0}),
         ("060bb8ffff", {"voltage": 3.0}),
@@ -60,6 +62,30 @@ def test_records_of_the_log_have_their_own_time() -> None:
     assert all(one.is_history for one in decoded.earlier)
     now = SPEC.decode(frame(SPEC, f"{record}0965000000"))
     assert (now.is_history, now.values["probe_temperature"]) == (False, 27.81)
+
+
+@pytest.mark.parametrize("model", BY_MODEL)
+def test_eleven_zeros_say_that_nothing_is_stored(model: str) -> None:
+    decoded = BY_MODEL[model].decode(frame(BY_MODEL[model], bytes(11)))
+    assert (decoded.values, decoded.earlier) == ({}, ())
+
+
+def test_a_probe_for_temperature_and_humidity_is_a_second_channel() -> None:
+    assert E31F.decode(frame(E31F, "0bf60f4d03760cfe0c00ff")).values == {
+        "air_temperature": 39.17, "relative_humidity": 88.6, "battery_voltage": 3.062, "probe_temperature": -5.0,
+        "relative_humidity.2": 25.5,
+    }  # fmt: skip
+
+
+def test_an_lht52_says_when() -> None:
+    decoded = LHT52.decode(frame(LHT52, "fe0c01f47fff0165000000"))
+    assert (decoded.values["air_temperature"], decoded.values["relative_humidity"]) == (-5.0, 50.0)
+    assert math.isnan(decoded.values["probe_temperature"])
+    assert (decoded.observed_ns, decoded.is_history) == (0x65000000 * SECOND_NS, False)
+    log = LHT52.decode(frame(LHT52, "fe0c01f47fff0165000000" + "00" * 11, port=3))
+    assert [one.is_history for one in log.earlier] == [True]
+    assert LHT52.decode(frame(LHT52, "0b880100250bb8", port=5)).values == {"battery_voltage": 3.0}
+    assert LHT52.decode(frame(LHT52, "28ff641d8fdf18c1", port=4)).values == {}
 
 
 @pytest.mark.parametrize("payload", ["cbf60b0d0376010add7f", "cbf60b0d0376010add7fff00"])

@@ -71,6 +71,10 @@ def test_logged_positions_are_history() -> None:
     assert math.isnan(second.values["latitude"])
 
 
+def test_a_log_without_a_position_is_empty() -> None:
+    assert TRACKERD.decode(frame(TRACKERD, bytes(15), port=4)) == Decoded(values={})
+
+
 @pytest.mark.parametrize("time", ["00000000000000", "07e60d1508091e", "07e60b1518091e"])
 def test_a_logged_position_without_a_time_is_refused(time: str) -> None:
     with pytest.raises(PermanentError, match="of a logged position is none"):

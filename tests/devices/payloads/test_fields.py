@@ -77,10 +77,10 @@ def test_the_message_is_found_by_port_length_and_kind(payload: str, port: int, v
 
 
 def test_a_log_is_read_record_by_record() -> None:
-    decoded = CODEC.decode(frame("0d0a0d0b0000", 4))
+    decoded = CODEC.decode(frame("0d0a4000" + "0000" + "0d0b", 4))
     assert decoded.values == {}
     assert [one.values["battery_voltage"] for one in decoded.earlier] == pytest.approx(
-        [3.338, 3.339, math.nan], nan_ok=True
+        [3.338, math.nan, 3.339], nan_ok=True
     )
 
 

@@ -1,0 +1,82 @@
+"""Dragino LSE01 (soil) and LSN50v2-D20/D22/D23 (one to three DS18B20 probes) on LoRaWAN, FPort 2, 11 bytes.
+
+Source: https://github.com/dragino/dragino-end-node-decoder
+
+    model      byte   content (big-endian)
+    LSE01      0..1   battery mV, low 14 bits
+               2..3   DS18B20, s16 / 10 degC
+               4..5   soil moisture, / 100 %
+               6..7   soil temperature, s16 / 100 degC
+               8..9   conductivity uS/cm
+    LSN50v2-D  0..1   battery mV
+               2..3   first probe, s16 / 10 degC   } FFFF = no probe (so is 327.6; 85.0 = just powered)
+               6      bits 2..6 mode: 3; bit 0 alarm
+               7..8   second probe                 }
+               9..10  third probe                  }
+    all, FPort 5      status: battery only
+
+FFFF is what the maker calls "NULL": a probe at just -0.1 degC cannot be told from none, and is NaN. Other modes of the
+LSN50v2 (analogue inputs, alarm settings) are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from devices.model import DeviceSpec
+from devices.payloads.dragino import BATTERY, STATUS, probe
+from devices.payloads.fields import Codec, Field, Message
+
+_SOURCE = "https://github.com/dragino/dragino-end-node-decoder"
+_NULL = -1
+_MODE_3 = 0x0C
+
+
+def _probe(channel: int, at: int) -> Field:
+    field = probe(at, per_unit=10)
+    key = field.key if channel == 1 else f"{field.key}.{channel}"
+    return replace(field, key=key, bad=(_NULL, *field.bad))
+
+
+_SOIL = Message(
+    ports=(2, 1),
+    length=11,
+    fields=(
+        Field(key="soil_moisture", at=4, size=2, per_unit=100, good=(0, 10_000), bad=(0xFFFF,)),
+        Field(key="soil_temperature", at=6, size=2, is_signed=True, per_unit=100, good=(-8000, 8000), bad=(32_767,)),
+        Field(key="conductivity", at=8, size=2, per_unit=10_000, bad=(0xFFFF,)),
+        probe(2, per_unit=10),
+        BATTERY,
+    ),
+)
+
+
+def _probes(*probes: Field) -> Message:
+    battery = replace(BATTERY, bits=16)
+    return Message(ports=(2,), length=11, fields=(*probes, battery), kind=((6, 0x7C, _MODE_3),))
+
+
+_CODECS = (
+    Codec(name="LSE01", messages=(_SOIL, STATUS)),
+    Codec(name="LSN50v2-D20", messages=(_probes(_probe(1, 2)), STATUS)),
+    Codec(name="LSN50v2-D22", messages=(_probes(_probe(1, 2), _probe(2, 7)), STATUS)),
+    Codec(name="LSN50v2-D23", messages=(_probes(_probe(1, 2), _probe(2, 7), _probe(3, 9)), STATUS)),
+)
+
+
+def _spec(codec: Codec) -> DeviceSpec:
+    return DeviceSpec(
+        model=f"dragino_{codec.name.lower().replace('-', '_')}",
+        vendor="Dragino",
+        source_url=_SOURCE,
+        quantities=codec.keys,
+        expected_interval_s=1200,
+        transport="lorawan",
+        decode=codec.decode,
+        encode=codec.encode,
+        default_port=2,
+        resolutions=codec.resolutions,
+    )
+
+
+DEVICES = tuple(_spec(codec) for codec in _CODECS)
