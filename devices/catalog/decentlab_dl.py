@@ -32,11 +32,17 @@ Source: https://github.com/decentlab/decentlab-decoders (one file of words and f
     DL-TP      0..15 temperature s / 100 of sixteen probes
     DL-TRS11/12 0 soil moisture, 0.003879 x - 69.56 %, 1 temperature s / 10; DL-TRS12: 2 conductivity uS/cm
 
+    option          of       what stands on the label of the sensor (or in Decentlab's own decoder of it)
+    pmin_bar        DL-PR21, DL-PR26   pressure at the lower end of the range (-1, 0)
+    pmax_bar        DL-PR21, DL-PR26   pressure at the upper end of the range (10, 1)
+    kp              DL-PR36            steps of one bar (8192)
+    shunt_ohm       DL-DLR2-004        resistor that the current flows through (10)
+    resolution_mm   DL-TBRG            rain of one tip of the bucket (0.1)
+
 Every model ends with a battery word in mV. Words that are steps of the method and no observation (alpha, beta and
 Tmax of the DL-ISF, percentiles of the DL-LID, the DL-RHC's sensor id, moisture of the DL-SMTP in no unit, dew points)
-are not given. Of the DL-LID the median is the
-`distance`. A DL-RAD whose status is not 0 has no trustworthy distance: NaN. Albedo is NaN without light. Calibration
-that stands on a label, not in the payload (pressure range, shunt, size of a tip), is an option of the device.
+are not given. Of the DL-LID the median is the `distance`. A DL-RAD whose status is not 0 has no trustworthy distance:
+NaN. Albedo is NaN without light. An option that differs from the label makes every value wrong: compare them.
 """
 
 from __future__ import annotations
@@ -46,9 +52,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from devices.model import DeviceSpec, Options, PermanentError
+from devices.model import DeviceSpec, Options
+from devices.options import read_options
 from devices.payloads.decentlab import BATTERY, SIGNED, Block, Gate, Model, Word
 
 _SOURCE = "https://github.com/decentlab/decentlab-decoders"
@@ -77,7 +84,7 @@ def _model(name: str, length: int, *words: Word, gate: Gate | None = None) -> Mo
 
 
 class _Range(BaseModel):
-    """What the label of a pressure sensor says."""
+    """The range of a pressure sensor in bar: "-1…10 bar" on its label is pmin_bar = -1, pmax_bar = 10."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     pmin_bar: _Finite
@@ -91,26 +98,36 @@ class _Range(BaseModel):
 
 
 class _Range21(_Range):
+    """The range in bar, as it stands on the sensor's label."""
+
     pmin_bar: _Finite = -1.0
     pmax_bar: _Finite = 10.0
 
 
 class _Range26(_Range):
+    """The range in bar, as it stands on the sensor's label."""
+
     pmin_bar: _Finite = 0.0
     pmax_bar: _Finite = 1.0
 
 
 class _Scale36(BaseModel):
+    """Steps of one bar, as they stand on the sensor's label."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
     kp: _Positive = 8192.0
 
 
 class _Shunt(BaseModel):
+    """The resistor that the current flows through, in ohm, as it stands on the device's label."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
     shunt_ohm: _Positive = 10.0
 
 
 class _Tip(BaseModel):
+    """Rain of one tip of the bucket, in mm, as it stands on the gauge."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
     resolution_mm: _Positive = 0.1
 
@@ -263,14 +280,12 @@ def _spec(model: Model) -> DeviceSpec:
 
 def _with_options(options: type[OptionsT], build: Callable[[OptionsT], Model]) -> DeviceSpec:
     """Return the spec with the label's usual numbers, which a site may replace by those of its own label."""
+    usual = options()
+    bare = _spec(build(usual))
 
     def configure(given: Options) -> DeviceSpec:
-        try:
-            said = options.model_validate(dict(given), strict=True)
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors())
-            raise PermanentError(f"options are wrong: {wrong}") from None
-        return replace(_spec(build(said)), configure=configure)
+        said = read_options(options, given, of=bare.model)
+        return replace(_spec(build(said)), configure=configure, example_options=usual.model_dump())
 
     return configure({})
 

@@ -172,7 +172,7 @@ def test_the_numbers_of_the_label_are_options(
 @pytest.mark.parametrize(
     ("model", "options", "words"),
     [
-        ("decentlab_dl_pr21", {"pmin": 0.0, "pmax_bar": "1"}, r"pmax_bar.*pmin: Extra"),
+        ("decentlab_dl_pr21", {"pmin": 0.0, "pmax_bar": "x"}, r"pmax_bar.*pmin is unknown"),
         ("decentlab_dl_pr21", {"pmin_bar": 2.0, "pmax_bar": 1.0}, "must be above"),
         ("decentlab_dl_pr36", {"kp": 0.0}, "kp"),
         ("decentlab_dl_dlr2_004", {"shunt_ohm": math.inf}, "shunt_ohm"),
