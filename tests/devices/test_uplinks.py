@@ -47,7 +47,7 @@ def said_by(spec: DeviceSpec) -> tuple[str, Frame]:
 
 # What is on the air is carried by any of its networks; a home stack or a cloud carries what belongs to it, which are
 # the models that begin with its own first word, and these.
-OTHERS_OF = {"zigbee2mqtt": ("aqara", "zigbee"), "plain": ("json",), "sigfox": ("bytes",), "senml": ("json",)}
+OTHERS_OF = {"zigbee2mqtt": ("aqara", "zigbee"), "plain": ("json",), "sigfox": ("bytes",)}
 
 
 def carries(name: str, model: str) -> bool:
