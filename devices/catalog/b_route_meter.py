@@ -132,6 +132,7 @@ def _spec(meter: Meter) -> DeviceSpec:
             probe=lambda address: probing(),
         ),
         configure=configure,
+        example_options={"password_file": "/etc/satomori/b-route"},
     )
 
 

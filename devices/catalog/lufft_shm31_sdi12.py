@@ -11,7 +11,8 @@ Source: https://www.lufft.com/products/snow-depth-sensors-317/ (manual SHM 31, c
 
 The order of the basic data set is not public, so the site copies it from its manual into `values` (quantity, unit,
 sentinels for each), and says with `units` what the instrument is set to. Every session compares that with the letter
-of the identification: inches are never taken for metres. The laser rests below -15 degrees Celsius.
+of the identification: inches are never taken for metres. `example_options` show the form, not the order. The laser
+rests below -15 degrees Celsius.
 """
 
 from __future__ import annotations
@@ -90,9 +91,19 @@ def _model(wanted: Shm31Options, *, lacks: str) -> Sdi12Model:
     )
 
 
+_EXAMPLE: Options = {
+    "measurement": "MC",
+    "units": "metric",
+    "values": [
+        {"quantity": "snow_depth", "unit": "mm", "sentinels": [-9999]},
+        {"quantity": "device_temperature", "unit": "Cel", "sentinels": [-9999]},
+    ],
+}
 _FAMILY = Sdi12Family(
-    vendor="Lufft", source_url="https://www.lufft.com/products/snow-depth-sensors-317/", configure=configure
+    vendor="Lufft",
+    source_url="https://www.lufft.com/products/snow-depth-sensors-317/",
+    configure=configure,
+    example_options=_EXAMPLE,
 )
-_EXAMPLE = Shm31Options(values=(Mapped(quantity="snow_depth", unit="mm", sentinels=(-9999.0,)),))
 
-DEVICE = spec_of(_model(_EXAMPLE, lacks="values"), _FAMILY)
+DEVICE = spec_of(_model(Shm31Options.model_validate(_EXAMPLE), lacks="values"), _FAMILY)

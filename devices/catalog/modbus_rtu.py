@@ -32,10 +32,18 @@ from devices.wires.modbus_dialogue import (
     probing,
     read_measurement,
 )
-from devices.wires.modbus_map import Register, RegisterMap, decode_image, encode_image
+from devices.wires.modbus_map import RegisterMap, decode_image, encode_image
 from devices.wires.unsplit import unsplit
 
 _MODEL = "modbus_rtu"
+_EXAMPLE: Options = {
+    "first": 30001,
+    "registers": [
+        {"address": 30001, "type": "s16", "quantity": "snow_depth", "unit": "mm"},
+        {"address": 30002, "type": "s16", "quantity": "air_temperature", "scale": 0.1},
+        {"address": 30003, "type": "f32", "word_order": "CDAB", "quantity": "supply_voltage"},
+    ],
+}
 _PROBED = tuple(str(unit) for unit in range(1, 11))
 
 
@@ -94,15 +102,8 @@ def _spec(device: ModbusDevice) -> DeviceSpec:
             addresses=_PROBED,
         ),
         configure=configure,
+        example_options=_EXAMPLE,
     )
 
 
-_EXAMPLE = RegisterMap(
-    registers=(
-        Register(address=0, type="s16", quantity="snow_depth", unit="mm"),
-        Register(address=1, type="s16", quantity="air_temperature", scale=0.1),
-        Register(address=2, type="f32", quantity="supply_voltage"),
-    )
-)
-
-DEVICE = _spec(ModbusDevice(register_map=_EXAMPLE, is_example=True))
+DEVICE = _spec(ModbusDevice(register_map=RegisterMap.model_validate(_EXAMPLE), is_example=True))

@@ -9,7 +9,8 @@ Source: https://www.sdi-12.org (specification v1.4) and the instrument's own man
     identification   a text that the answer to `aI!` must contain, so that a swapped instrument is noticed
     adapter          habits of the box between port and bus (see devices.wires.sdi12_dialogue.Sdi12Adapter)
 
-Without `values` nothing is asked: a number without a quantity is not a reading.
+Without `values` nothing is asked: a number without a quantity is not a reading. The bare model stands for its
+`example_options`, which no real instrument has.
 """
 
 from __future__ import annotations
@@ -67,7 +68,15 @@ def _model(wanted: GenericOptions, *, lacks: str) -> Sdi12Model:
     )
 
 
-_FAMILY = Sdi12Family(vendor="SDI-12", source_url="https://www.sdi-12.org", configure=configure)
-_EXAMPLE = GenericOptions(values=(Mapped(quantity="distance", unit="mm", sentinels=(-999.0,)),))
+_EXAMPLE: Options = {
+    "measurement": "MC",
+    "values": [
+        {"quantity": "snow_depth", "unit": "cm", "sentinels": [-999]},
+        {"quantity": "air_temperature", "unit": "Cel", "minimum": -60, "maximum": 60, "sentinels": [-999]},
+    ],
+}
+_FAMILY = Sdi12Family(
+    vendor="SDI-12", source_url="https://www.sdi-12.org", configure=configure, example_options=_EXAMPLE
+)
 
-DEVICE = spec_of(_model(_EXAMPLE, lacks="values"), _FAMILY)
+DEVICE = spec_of(_model(GenericOptions.model_validate(_EXAMPLE), lacks="values"), _FAMILY)

@@ -81,25 +81,29 @@ def value_of(mapped: Mapped, number: float) -> float:
     if number in mapped.sentinels:
         return math.nan
     exact = Fraction(repr(number))
-    in_unit = float(exact * Fraction(repr(mapped.scale)) + Fraction(repr(mapped.offset)))
-    for limit, is_beyond in (
-        (mapped.minimum, mapped.minimum is not None and in_unit < mapped.minimum),
-        (mapped.maximum, mapped.maximum is not None and in_unit > mapped.maximum),
-    ):
-        if is_beyond:
-            raise PermanentError(f"{mapped.quantity} {in_unit} {mapped.unit} is beyond its limit {limit}")
+    _refuse_beyond(mapped, float(exact * Fraction(repr(mapped.scale)) + Fraction(repr(mapped.offset))))
     scale, offset = line_of(mapped)
     return float(exact * scale + offset)
+
+
+def _refuse_beyond(mapped: Mapped, in_unit: float) -> None:
+    is_low = mapped.minimum is not None and in_unit < mapped.minimum
+    is_high = mapped.maximum is not None and in_unit > mapped.maximum
+    if is_low or is_high:
+        limit = mapped.minimum if is_low else mapped.maximum
+        raise PermanentError(f"{mapped.quantity} {in_unit} {mapped.unit} is beyond its limit {limit}")
 
 
 def number_of(mapped: Mapped, value: float) -> float:
     """Return the number on the line for `value` of the quantity; the first sentinel for NaN.
 
-    Raises PermanentError for NaN without a sentinel.
+    Raises PermanentError for NaN without a sentinel, and for a value beyond `minimum` or `maximum`.
     """
     if math.isnan(value):
         if not mapped.sentinels:
             raise PermanentError(f"{mapped.quantity} has no sentinel, so there is no form for no reading")
         return mapped.sentinels[0]
     scale, offset = line_of(mapped)
-    return float((Fraction(repr(value)) - offset) / scale)
+    exact = (Fraction(repr(value)) - offset) / scale
+    _refuse_beyond(mapped, float(exact * Fraction(repr(mapped.scale)) + Fraction(repr(mapped.offset))))
+    return float(exact)

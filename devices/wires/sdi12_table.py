@@ -248,6 +248,7 @@ class Sdi12Family:
     distance_compensated: bool = True
     resolutions: Mapping[str, float] = dataclasses.field(default_factory=dict)
     configure: Callable[[Options], DeviceSpec] | None = None
+    example_options: Options = dataclasses.field(default_factory=dict)
 
 
 def spec_of(model: Sdi12Model, family: Sdi12Family, adapter: Sdi12Adapter | None = None) -> DeviceSpec:
@@ -271,6 +272,7 @@ def spec_of(model: Sdi12Model, family: Sdi12Family, adapter: Sdi12Adapter | None
         resolutions=family.resolutions,
         polling=polling_by(model, adapter or Sdi12Adapter()),
         configure=family.configure or configure,
+        example_options=family.example_options,
     )
 
 
