@@ -16,8 +16,8 @@ Source: https://github.com/dragino/dragino-end-node-decoder
     all, port 5      status: battery only
 
 Distances that the sensor calls invalid, and those of a lidar whose signal is below 100 or saturated (65535), are NaN.
-The distance is slant and not corrected for the air temperature. The log's temperature is left out: its unit is not
-documented. An LLDS12's answer to a command measures nothing.
+The ultrasonic modules correct for the air temperature themselves (maker's manual, introduction). The log's temperature
+is left out: its unit is not documented. An LLDS12's answer to a command measures nothing.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _spec(codec: Codec) -> DeviceSpec:
         transport="lorawan",
         decode=codec.decode,
         encode=codec.encode,
-        distance_compensated=codec.name == "LLDS12",
+        distance_compensated=True,
         default_port=2,
         resolutions=codec.resolutions,
     )

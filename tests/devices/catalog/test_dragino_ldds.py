@@ -34,6 +34,11 @@ def test_words_of_the_maker_are_no_distance(model: str, payload: str) -> None:
     assert values["battery_voltage"] == 3.387
 
 
+@pytest.mark.parametrize("model", BY_MODEL)
+def test_the_module_has_corrected_for_the_air_temperature_itself(model: str) -> None:
+    assert BY_MODEL[model].distance_compensated, "a second correction would be centimetres of snow"
+
+
 def test_a_distance_just_above_the_invalid_mark_is_one() -> None:
     spec = BY_MODEL["dragino_ldds20"]
     assert spec.decode(frame(spec, "0d3b001500000001")).values["distance"] == 0.021
