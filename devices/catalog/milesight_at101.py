@@ -4,7 +4,7 @@ Source: https://github.com/Milesight-IoT/SensorDecoders (README of AT101: channe
 
     channel type  data (little-endian)
     01      75    battery %, u8
-    03      67    temperature, s16 / 10 degC (signed: below zero is real)
+    03      67    temperature inside, s16 / 10 degC (signed: below zero is real)
     04 84   88    latitude, longitude, s32 / 1e6 degrees; u8: low nibble 0 not known, 1 starts, 2 moves, 3 stops
     05      00    position of the case, 0 as mounted, 1 tilted
     06      D9    a Wi-Fi station heard: group u8, MAC 6 bytes, rssi s8, motion as above
@@ -81,13 +81,13 @@ _TLV = m.Tlv(
     name="an AT101",
     channels=(
         m.channel("0175", m.BATTERY),
-        m.channel("0367", m.TEMPERATURE),
+        m.channel("0367", m.INSIDE),
         m.Channel(head=b"\x04\x88", size=9, read=_read, write=_write),
         m.read_only("8488", 9, _read),
         m.channel("0500", m.IS_TILTED),
         m.silent("06d9", 9),
         m.channel("0700", m.state("tamper")),
-        m.alarm("8367", m.TEMPERATURE, pad=1),
+        m.alarm("8367", m.INSIDE, pad=1),
     ),
     histories=(m.history_of(m.Channel(head=b"\x20\xce", size=8, read=_read_record, write=_write_record)),),
 )
@@ -96,7 +96,7 @@ DEVICE = DeviceSpec(
     model="milesight_at101",
     vendor="Milesight",
     source_url=m.SOURCE_URL,
-    quantities=("battery_level", "latitude", "longitude", "in_trip", "air_temperature", "is_tilted", "tamper"),
+    quantities=("battery_level", "latitude", "longitude", "in_trip", "device_temperature", "is_tilted", "tamper"),
     expected_interval_s=86_400,
     transport="lorawan",
     decode=_TLV.decode,

@@ -4,7 +4,7 @@ Source: https://github.com/Milesight-IoT/SensorDecoders (README of EM410-RDL: ch
 
     channel type  data (little-endian)
     01      75    battery %, u8
-    03      67    temperature, s16 / 10 degC (signed: below zero is real)
+    03      67    temperature inside, s16 / 10 degC (signed: below zero is real)
     04      82    distance, u16 mm
     05      00    position, 0 upright, 1 tilted
     06      C7    strength of the echo, s16 / 100 dB
@@ -30,7 +30,7 @@ _USUAL, _FAULT = 0, 3
 _BLIND_OR_TILTED = 1 << 2 | 1 << 5
 _MEASURED = m.channel("b482", m.DISTANCE, pad=1)
 _NO_DISTANCE = b"\xff\xff\x00"
-_RECORD = m.channel("20ce", m.DISTANCE, m.TEMPERATURE, pad=3)
+_RECORD = m.channel("20ce", m.DISTANCE, m.INSIDE, pad=3)
 
 
 def _read_exception(data: bytes) -> m.Values:
@@ -61,7 +61,7 @@ _TLV = m.Tlv(
     name="an EM410-RDL",
     channels=(
         m.channel("0175", m.BATTERY),
-        m.channel("0367", m.TEMPERATURE),
+        m.channel("0367", m.INSIDE),
         m.channel("0482", m.DISTANCE),
         m.channel("0500", m.IS_TILTED),
         m.channel("06c7", m.number("echo_strength", "h", (-32_767, 32_766), per_unit=100)),
@@ -77,7 +77,7 @@ DEVICE = DeviceSpec(
     model="milesight_em410_rdl",
     vendor="Milesight",
     source_url=m.SOURCE_URL,
-    quantities=("distance", "air_temperature", "is_tilted", "echo_strength", "device_fault", "battery_level"),
+    quantities=("distance", "device_temperature", "is_tilted", "echo_strength", "device_fault", "battery_level"),
     expected_interval_s=3600,
     transport="lorawan",
     decode=_TLV.decode,

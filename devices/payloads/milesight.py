@@ -59,6 +59,8 @@ def alarm(head: str, *fields: Field, pad: int) -> Channel:
 
 BATTERY = number("battery_level", "B", (0, 100))
 TEMPERATURE = number("air_temperature", "h", (-32_767, 32_766), per_unit=10)
+INSIDE = number("device_temperature", "h", (-32_767, 32_766), per_unit=10)
+"""Of a sealed housing in the open: in the sun it is no air temperature."""
 PROBE = number("probe_temperature", "h", (-32_767, 32_766), per_unit=10)
 HUMIDITY = number("relative_humidity", "B", (0, 200), per_unit=2)
 DISTANCE = number("distance", "H", (1, 65_534), per_unit=1000)

@@ -112,6 +112,11 @@ FAMILIES = (
             **{f"{axis}ThresholdReached": _beyond(key) for axis, key in _AXES.items()},
         },
         fields_of={
+            "milesight_at101": {"temperature": same("device_temperature")},
+            "milesight_em400_mud": {"temperature": same("device_temperature")},
+            "milesight_em400_tld": {"temperature": same("device_temperature")},
+            "milesight_em400_udl": {"temperature": same("device_temperature")},
+            "milesight_em410_rdl": {"temperature": same("device_temperature")},
             "milesight_em300_di": {"water": Rule(key="count", convert=_pulses_of_the_example)},
             "milesight_em500_pt100": {"temperature": same("probe_temperature")},
             "milesight_ts201": {"temperature": same("probe_temperature")},

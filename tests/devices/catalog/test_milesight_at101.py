@@ -19,7 +19,7 @@ from tests.devices.frames import frame
             "017564 03671b01 050000 0488 36bf7701 f0000907 22",
             {
                 "battery_level": 100.0,
-                "air_temperature": 28.3,
+                "device_temperature": 28.3,
                 "is_tilted": 0.0,
                 "latitude": 24.62495,
                 "longitude": 118.030576,
@@ -31,8 +31,8 @@ from tests.devices.frames import frame
         ("0488 ffffffff ffffffff 20", {"latitude": math.nan, "longitude": math.nan}),
         ("0488 00000000 00000000 20", {"latitude": math.nan, "longitude": math.nan}),
         ("0488 00c2eb0b 00000000 20", {"latitude": math.nan, "longitude": math.nan}),
-        ("070001 8367ceff01", {"tamper": 1.0, "air_temperature": -5.0}),
-        ("0367ff7f 06d90024e124f5b797b300", {"air_temperature": math.nan}),
+        ("070001 8367ceff01", {"tamper": 1.0, "device_temperature": -5.0}),
+        ("0367ff7f 06d90024e124f5b797b300", {"device_temperature": math.nan}),
     ],
 )
 def test_channels_are_read_one_by_one(payload: str, values: dict[str, float]) -> None:

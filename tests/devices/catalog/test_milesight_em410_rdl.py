@@ -19,21 +19,21 @@ from tests.devices.frames import frame
             "017564 03671001 04822c01 050001 06c72003",
             {
                 "battery_level": 100.0,
-                "air_temperature": 27.2,
+                "device_temperature": 27.2,
                 "distance": math.nan,
                 "is_tilted": 1.0,
                 "echo_strength": 8.0,
             },
         ),
         ("04822c01 050000", {"distance": 0.3, "is_tilted": 0.0}),
-        ("0367ceff 06c7e0fc", {"air_temperature": -5.0, "echo_strength": -8.0}),
+        ("0367ceff 06c7e0fc", {"device_temperature": -5.0, "echo_strength": -8.0}),
         ("84822c01 01", {"distance": 0.3}),
         ("94822c01 3200 02", {"distance": 0.3}),
         ("b4822c01 00", {"distance": 0.3, "device_fault": 0.0}),
         ("b4822c01 01", {"distance": math.nan, "device_fault": 0.0}),
         ("b4822c01 02", {"distance": math.nan, "device_fault": 0.0}),
         ("b4822c01 03", {"distance": math.nan, "device_fault": 3.0}),
-        ("0367ff7f 06c7ff7f", {"air_temperature": math.nan, "echo_strength": math.nan}),
+        ("0367ff7f 06c7ff7f", {"device_temperature": math.nan, "echo_strength": math.nan}),
     ],
 )
 def test_channels_are_read_one_by_one(payload: str, values: dict[str, float]) -> None:
@@ -51,7 +51,7 @@ def test_the_simulator_says_what_the_device_would() -> None:
 def test_a_history_record_has_its_own_time() -> None:
     decoded = DEVICE.decode(frame(DEVICE, "20ce 00f15365 2c01 ceff 000000"))
     assert decoded == Decoded(
-        values={"distance": 0.3, "air_temperature": -5.0}, observed_ns=1_700_000_000 * 10**9, is_history=True
+        values={"distance": 0.3, "device_temperature": -5.0}, observed_ns=1_700_000_000 * 10**9, is_history=True
     )
     assert DEVICE.encode(decoded).payload == bytes.fromhex("20ce 00f15365 2c01 ceff 000000")
 
@@ -67,4 +67,4 @@ def test_a_state_that_does_not_exist_is_refused(payload: str) -> None:
 def test_a_record_in_the_blind_zone_or_tilted_has_no_distance(event: str, has_distance: bool) -> None:
     decoded = DEVICE.decode(frame(DEVICE, f"20ce 00f15365 2c01 ceff 0000 {event}"))
     assert math.isnan(decoded.values["distance"]) is not has_distance
-    assert decoded.values["air_temperature"] == -5.0
+    assert decoded.values["device_temperature"] == -5.0
