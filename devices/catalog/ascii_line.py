@@ -56,7 +56,7 @@ _DIGITS = re.compile(r"( *)([+-]?)( *)(\d*)(\.?)(\d*)( *)", re.ASCII)
 
 class LineOptions(Profile):
     """機器の説明書を見ながら、行の形（pattern）と各グループの意味（values）を書き、実際に受けた行を 3 つ以上
-    examples に貼る。完全に読めない行が 1 つでもあれば設定は受け付けられない。poll を書けば問い合わせ式、書かなければ聞くだけ。
+    examples に貼る。1 つでも完全に読めなければ設定は受け付けられない。poll があれば問い合わせ、なければ聞くだけ。
     Describe the line (pattern) and what its groups mean (values) by the instrument's manual, and paste three or more
     lines it really sent into examples: unless all are read completely, the setting is refused. With `poll` the
     instrument is asked, without it only listened to.

@@ -16,7 +16,8 @@ reading": NaN. Zero and what is beyond the digits' meaning is refused. The proxi
 given on: the distance says it.
 
 After power-up the sensor says who it is (`HRXL-MaxSonar-WRL`, `PN:MB7386`, `Copyright 2011-2013 MaxBotix Inc.`,
-`RoHS 1.8b090`, `0713 TempI`): these lines decode to no values and `has_restarted`. The filter needs about 2 s then.
+`RoHS 1.8b090`, `0713 TempI`): these lines decode to no values, and the one with the part number to `has_restarted`. The
+filter needs about 2 s then.
 
 It speaks 5 to 8 times a second, and nothing but statistics protects its numbers: the frames of 60 s make one reading.
 Options: `frames_per_reading = 1` (each frame is a reading), or `interval_s`, `least_frames`, `most_spread_m`; and
@@ -46,6 +47,7 @@ _BANNER = re.compile(
     rb"|RoHS \d[0-9a-z.]{0,12}(?: +\d{4})?"
     rb"|(?:\d{4} +)?Temp[A-Z]"
 )
+_PART_NUMBER = b"PN:"  # one line of the five, because a start is one event
 _SETTLING_FRAMES = 14  # 2 s at 6.67 frames a second
 
 
@@ -111,7 +113,7 @@ def _decode(frame: Frame, form: _Form) -> Decoded:
     match = form.pattern.fullmatch(line)
     if match is None:
         if line.endswith(b"\r") and _BANNER.fullmatch(line[:-1]):
-            return Decoded(values={}, has_restarted=True)
+            return Decoded(values={}, has_restarted=line.startswith(_PART_NUMBER))
         raise PermanentError(f"{len(frame.payload)} bytes are no frame like {form.template.decode()!r}")
     steps = int(match[1])
     if not 0 < steps <= form.most:

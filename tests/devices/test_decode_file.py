@@ -19,7 +19,7 @@ MOTION = find_model("aqara_rtcgq11lm")
 
 
 def test_an_unknown_model_is_named_with_the_known_ones() -> None:
-    with pytest.raises(PermanentError, match="'mb1' is not in the catalogue; known: aqara_mccgq11lm, "):
+    with pytest.raises(PermanentError, match="'mb1' is not in the catalogue; known: .*aqara_mccgq11lm, "):
         find_model("mb1")
 
 
@@ -64,7 +64,7 @@ def test_what_is_no_hex_or_no_payload_is_an_error(text: str) -> None:
 def test_a_capture_gives_an_object_a_frame() -> None:
     capture = b"RoHS 1.8b090\rR1234\rR5000\rR12\rR1234R1235\rR12"
     assert list(decode_stream(GAUGE, capture)) == [
-        {"values": {}, "units": {}, "seq": None, "observed_at": None, "has_restarted": True},
+        {"values": {}, "units": {}, "seq": None, "observed_at": None},
         {"values": {"distance": 1.234}, "units": {"distance": "m"}, "seq": None, "observed_at": None},
         {"values": {"distance": None}, "units": {"distance": "m"}, "seq": None, "observed_at": None},
         {"error": "4 bytes are no frame like 'R%04d\\r'", "bytes": b"R12\r".hex()},

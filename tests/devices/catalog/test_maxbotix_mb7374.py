@@ -133,8 +133,13 @@ def test_the_frame_of_another_family_is_refused(model: str, payload: bytes) -> N
 @pytest.mark.bad_input(1)
 @pytest.mark.parametrize("spec", DEVICES, ids=lambda spec: spec.model)
 @pytest.mark.parametrize("line", [*BANNER, b"\nPN:MB7374\r", b"MaxBotix Inc.\r", b"RoHS 1.8b090  0713\r", b"TempI\r"])
-def test_a_line_of_the_boot_banner_says_no_value_but_that_it_started(spec: DeviceSpec, line: bytes) -> None:
-    assert spec.decode(frame(spec, line)) == Decoded(values={}, has_restarted=True)
+def test_a_line_of_the_boot_banner_says_no_value(spec: DeviceSpec, line: bytes) -> None:
+    assert spec.decode(frame(spec, line)) == Decoded(values={}, has_restarted=b"PN:" in line)
+
+
+@pytest.mark.bad_input(1)
+def test_a_boot_banner_is_one_start() -> None:
+    assert sum(HRXL.decode(frame(HRXL, line)).has_restarted for line in BANNER) == 1
 
 
 @pytest.mark.bad_input(14)
