@@ -19,7 +19,7 @@ MOTION = find_model("aqara_rtcgq11lm")
 
 
 def test_an_unknown_model_is_named_with_the_known_ones() -> None:
-    with pytest.raises(PermanentError, match="'mb1' is not in the catalogue; known: .*aqara_mccgq11lm, "):
+    with pytest.raises(PermanentError, match=r"'mb1' is not in the catalogue; known: .*aqara_mccgq11lm, "):
         find_model("mb1")
 
 
