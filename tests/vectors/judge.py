@@ -46,11 +46,14 @@ def family_of(vector: Vector) -> Family | None:
 
 
 def verdict_of(vector: Vector) -> Verdict:
-    """Return what the tables say of the vector; nothing is decoded."""
+    """Return what the tables say of the vector; nothing is decoded.
+
+    What the vendor's own decoder does not decode as the source expects is excluded: one of the two is wrong.
+    """
     family = family_of(vector)
     if family is None or vector.device not in family.models:
         return Verdict.OUT_OF_SCOPE
-    if found(family.excluded, vector) is not None:
+    if vector.agrees is False or found(family.excluded, vector) is not None:
         return Verdict.EXCLUDED
     return Verdict.EXACT if found(family.differs, vector) is None else Verdict.DIFFERS
 
