@@ -4,8 +4,9 @@ Source of the CRC parameters: https://reveng.sourceforge.io/crc-catalogue/16.htm
 
     framing     line: up to CR or LF; stx_etx: from STX to ETX and `after_etx` bytes more
     pattern     a regular expression with named groups; it must match the frame from end to end (without the line end)
-    checksum    xor, sum8, neg_sum8 (two's complement), crc16_arc, crc16_modbus, crc16_xmodem, crc16_ccitt_false, over
-                the bytes before the group `checksum`, or over all bytes but that group; hex, decimal or bare bytes
+    checksum    xor, sum8, neg_sum8 (two's complement), crc16_arc, crc16_modbus, crc16_xmodem, crc16_ccitt_false,
+                crc16_sommer (Sommer Messtechnik's bus), over the bytes before the group
+                `checksum`, or over all bytes but that group; in hex, decimal or bare bytes
     address     a group of this name says who answers (instruments that share a line)
     values      for each other group: quantity, unit, scale, offset, sentinels, min, max, words
     ignored     patterns of lines that say nothing (a banner)
@@ -35,7 +36,9 @@ _STX, _ETX = 0x02, 0x03
 _NUMBER = re.compile(r" *([+-]?) *(\d+(?:\.\d*)?|\.\d+) *", re.ASCII)
 _CONFIG = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-ChecksumKind = Literal["xor", "sum8", "neg_sum8", "crc16_arc", "crc16_modbus", "crc16_xmodem", "crc16_ccitt_false"]
+ChecksumKind = Literal[
+    "xor", "sum8", "neg_sum8", "crc16_arc", "crc16_modbus", "crc16_xmodem", "crc16_ccitt_false", "crc16_sommer"
+]
 
 
 def _crc16_reflected(data: bytes, *, start: int) -> int:
@@ -56,6 +59,14 @@ def _crc16_ccitt(data: bytes, *, start: int) -> int:
     return crc
 
 
+def _crc16_sommer(data: bytes) -> int:
+    """The old ZMODEM form: the byte goes in at the end, and no two zero bytes follow."""
+    crc = 0
+    for byte in data:
+        crc = crc << 8 & 0xFFFF ^ _crc16_ccitt(bytes([crc >> 8]), start=0) ^ byte
+    return crc
+
+
 _SUMS: Mapping[ChecksumKind, tuple[int, Callable[[bytes], int]]] = {
     "xor": (1, lambda data: functools.reduce(operator.xor, data, 0)),
     "sum8": (1, lambda data: sum(data) & 0xFF),
@@ -64,6 +75,7 @@ _SUMS: Mapping[ChecksumKind, tuple[int, Callable[[bytes], int]]] = {
     "crc16_modbus": (2, functools.partial(_crc16_reflected, start=0xFFFF)),
     "crc16_xmodem": (2, functools.partial(_crc16_ccitt, start=0)),
     "crc16_ccitt_false": (2, functools.partial(_crc16_ccitt, start=0xFFFF)),
+    "crc16_sommer": (2, _crc16_sommer),
 }
 
 

@@ -61,6 +61,15 @@ def test_the_checksums_have_the_check_values_of_the_catalogue_of_crcs(kind: str,
     assert checksum.text_of("123456789" + "0" * digits, (9, 9 + digits)) == expected
 
 
+@pytest.mark.bad_input(39)
+@pytest.mark.parametrize("command", ["#W0001$mt|BE85;", "#A0001ok$mt|4FA9;", "#R0001B|228E;", "#R0001_010cv|EA62;"])
+def test_the_checksum_of_the_sommer_bus_is_that_of_the_commands_in_its_manual(command: str) -> None:
+    start = command.index("|") + 1
+    wanted = Checksum.model_validate({"kind": "crc16_sommer"}).text_of(command, (start, start + 4))
+    assert wanted == command[start:-1]
+    assert Checksum.model_validate({"kind": "crc16_xmodem"}).text_of(command, (start, start + 4)) != wanted
+
+
 @pytest.mark.parametrize(
     ("options", "frame", "span", "expected"),
     [
