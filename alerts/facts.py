@@ -28,7 +28,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 DEFAULT_RULES: Mapping[str, str] = {
     "device-silent": "silent", "device-fault": "device_fault", "trap-check": "trap_check",
-    "battery-outlook": "battery_outlook",
+    "battery-outlook": "battery_outlook", "battery-soon": "battery_outlook",
 }  # fmt: skip
 """Kind by rule id of the rules that ingest adds to a site that names none of the kind."""
 

@@ -18,6 +18,8 @@ from ingest.plugins import CheckRunner, CheckSpec, Params, RuleRunner, RuleSpec,
 ALWAYS = (
     Rule(id="device-silent", kind="silent", severity="warning"),
     Rule(id="device-fault", kind="device_fault", severity="warning"),
+    Rule(id="battery-outlook", kind="battery_outlook", severity="info", params={"warn_days": 60.0}),
+    Rule(id="battery-soon", kind="battery_outlook", severity="warning", params={"warn_days": 14.0}),
     Rule(id="trap-check", kind="trap_check", severity="warning", domain="wildlife"),
 )
 """Rules that a site has without naming them: nobody may forget silence, nor a device that says it is broken."""

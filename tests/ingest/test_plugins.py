@@ -15,7 +15,18 @@ from tests.ingest.core_town import QUIET, device, rule, town
 
 SPECS: list[CheckSpec | RuleSpec] = [*load_checks().values(), *load_rules().values()]
 UNITS = ("_s", "_m", "_ns", "_at", "_from", "_to")
-BARE = {"intervals", "hours", "channel", "direction", "quantity"}
+BARE = {
+    "warn_days",
+    "least_days",
+    "low_v",
+    "low_percent",
+    "reference_cel",
+    "intervals",
+    "hours",
+    "channel",
+    "direction",
+    "quantity",
+}
 
 
 def module_of(spec: CheckSpec | RuleSpec) -> str:
