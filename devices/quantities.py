@@ -32,7 +32,7 @@ _ROWS: tuple[_Row, ...] = (
     ("soil_moisture", "%", "%", "gauge", 0.0, 100.0, 0.1, "土壌水分", "Soil moisture"),
     ("relative_humidity", "%", "%RH", "gauge", 0.0, 100.0, 0.5, "湿度", "Relative humidity"),
     ("device_humidity", "%", "%RH", "gauge", 0.0, 100.0, 0.5, "機器内の湿度", "Humidity inside the device"),
-    ("pressure", "Pa", "Pa", "gauge", 0.0, 1e9, 1.0, "気圧・圧力", "Pressure"),
+    ("pressure", "Pa", "Pa", "gauge", -100_000.0, 1e9, 1.0, "気圧・圧力", "Pressure"),
     ("illuminance", "lx", "lx", "gauge", 0.0, 200_000.0, 1.0, "照度", "Illuminance"),
     ("irradiance", "W/m2", "W/m2", "gauge", -100.0, 3000.0, 0.1, "日射量", "Irradiance"),
     ("wind_speed", "m/s", "m/s", "gauge", 0.0, 120.0, 0.01, "風速", "Wind speed"),
