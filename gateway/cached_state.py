@@ -28,6 +28,7 @@ _REPORTED_APART = frozenset(
      "relative_humidity", "pressure", "co2", "tamper", "contact_open", "water_leak", "switch_on", "power", "energy"}
 )  # fmt: skip
 _SEEN_KEY = "observed_ns"
+_MOST = 2**63
 
 
 class CachedStates:
@@ -73,4 +74,6 @@ def _parse(text: str) -> dict[str, float]:
         found = json.loads(text)
     except ValueError:
         return {}
-    return {str(k): float(v) for k, v in found.items() if isinstance(v, int | float)} if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    return {str(k): float(v) for k, v in found.items() if isinstance(v, int | float) and abs(v) < _MOST}

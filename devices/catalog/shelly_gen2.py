@@ -108,10 +108,11 @@ def _channel(number: str) -> int | None:
 
 def _events(events: Any) -> Iterator[tuple[str, float]]:
     for event in events if isinstance(events, list) else []:
-        if isinstance(event, Mapping) and event.get("event") in _PUSHES:
+        word = str(event.get("event")) if isinstance(event, Mapping) else ""
+        if word in _PUSHES:
             channel = _channel(str(event.get("component")).partition(":")[2])
             if channel is not None:
-                yield "button" if channel == 1 else f"button.{channel}", _PUSHES[event["event"]]
+                yield "button" if channel == 1 else f"button.{channel}", _PUSHES[word]
 
 
 def encode(decoded: Decoded) -> Frame:

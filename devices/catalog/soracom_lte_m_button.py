@@ -67,9 +67,10 @@ def decode(frame: Frame) -> Decoded:
 
 
 def _happened(detected: Any) -> dict[str, float]:
-    if detected in _CONTACTS:
-        return {"contact_open": _CONTACTS[detected]}
-    return {"button": _CLICKS.get(str(detected), label_value("button", "other"))}
+    word = str(detected)
+    if word in _CONTACTS:
+        return {"contact_open": _CONTACTS[word]}
+    return {"button": _CLICKS.get(word, label_value("button", "other"))}
 
 
 def _seq(value: Any) -> int | None:

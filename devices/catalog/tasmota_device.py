@@ -163,7 +163,7 @@ def _celsius(value: float, unit: Any, *, is_probe: bool) -> float:
 
 
 def _pressure_factor(unit: Any) -> float:
-    if unit not in _PRESSURE_UNITS:
+    if not isinstance(unit, str) or unit not in _PRESSURE_UNITS:
         raise PermanentError(f"PressureUnit {str(unit)[:40]!r} is none of {', '.join(_PRESSURE_UNITS)}")
     return _PRESSURE_UNITS[unit]
 

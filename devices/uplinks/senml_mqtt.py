@@ -155,11 +155,13 @@ def _value(record: Record, base: _Base) -> dict[str, Any]:
 
 
 def wrap(envelope: Envelope) -> tuple[str, bytes]:
-    """Return topic and pack of a device, for the simulator."""
+    """Return topic and pack of a device, for the simulator. Raises PermanentError for what has no value."""
     frame = envelope.frame
     said = read_object(frame.payload, most_bytes=MOST_BYTES)
     records: list[dict[str, Any]] = []
     for field, part in said.items():
+        if not isinstance(part, dict) or "v" not in part:
+            raise PermanentError(f"field {field[:40]!r} has no value")
         value = part["v"]
         key = "vb" if isinstance(value, bool) else "vs" if isinstance(value, str) else "v"
         records.append({"n": field, key: value} | ({"u": part["u"]} if "u" in part else {}))

@@ -58,9 +58,10 @@ def test_a_delta_without_the_field_of_interest_says_nothing(said: dict[str, Any]
         ("btn_down", "input:0", {}),
         ("config_changed", "sys", {}),
         ("single_push", "input:x", {}),
+        ({}, "input:0", {}),
     ],
 )
-def test_presses(event: str, component: str, values: dict[str, float]) -> None:
+def test_presses(event: Any, component: str, values: dict[str, float]) -> None:
     said = {"ts": 1.0, "events": [{"component": component, "id": 0, "event": event, "ts": 1.0}, 5]}
     assert decode(said, topic="NotifyEvent") == values
 

@@ -30,6 +30,7 @@ def decode(said: Any) -> Decoded:
         ({"detect_type": "Single long click", "msg_type": "alert"}, {"button": 3.0}),
         ({"detect_type": "Octuple click"}, {"button": 5.0}),
         ({"detect_type": None}, {"button": 5.0}),
+        ({"detect_type": {}}, {"button": 5.0}),
         ({"detect_type": "Connected"}, {"contact_open": 0.0}),
         ({"detect_type": "Disconnected"}, {"contact_open": 1.0}),
         ({"msg_type": "event_with_temperature", "temp_cur": -33.94}, {"button": 1.0, "probe_temperature": -33.94}),

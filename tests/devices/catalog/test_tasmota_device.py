@@ -83,6 +83,8 @@ def test_the_answer_to_a_command_may_say_nothing() -> None:
         {"DS18B20": {"Temperature": "warm"}},
         {"DS18B20": {"Temperature": 280}, "TempUnit": "K"},
         {"BME280": {"Pressure": 30}, "PressureUnit": "bar"},
+        {"BME280": {"Pressure": 30}, "PressureUnit": []},
+        {"BME280": {"Temperature": 30}, "TempUnit": {}},
         {"ENERGY": {"Power": "160 W"}},
         {"ENERGY": {"Power": [True]}},
         [1],

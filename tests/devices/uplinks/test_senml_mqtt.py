@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import cbor2
@@ -124,6 +125,13 @@ def test_backlog_is_history_and_a_counter_is_kept() -> None:
 def test_what_is_no_pack_is_refused(pack: Any) -> None:
     with pytest.raises(PermanentError):
         unwrap(pack)
+
+
+@pytest.mark.parametrize("payload", [b'{"t": true}', b'{"t": {}}', b"x", b"[]"])
+def test_what_is_no_fields_is_not_wrapped(payload: bytes) -> None:
+    ((sent),) = unwrap([{"bn": "a/", "n": "temp", "v": 5}])
+    with pytest.raises(PermanentError):
+        UPLINK.wrap(replace(sent, frame=replace(sent.frame, payload=payload)))
 
 
 @pytest.mark.bad_input(85)
