@@ -53,7 +53,7 @@ def _then(values: Values, *, age_s: float, is_saturated: bool) -> Decoded:
     """Return a position of `age_s` ago with what the tracker says of now."""
     position = without_half_fixes({key: values[key] for key in _OF_POSITION if key in values})
     now = {key: value for key, value in values.items() if key not in position}
-    if not is_saturated and not now["sos"] and age_s <= _NOW_S:
+    if not now["sos"] and age_s <= _NOW_S:
         return Decoded(values={**now, **position}, age_s=age_s)
     return Decoded(values=now, earlier=(Decoded(values=position, age_s=age_s, is_history=is_saturated),))
 

@@ -46,7 +46,7 @@ FAMILIES = (
             ("dragino", "dds04-lb"): "dragino_dds04_lb",
             ("dragino", "dds20-lb"): "dragino_dds20_lb",
             ("dragino", "dds75-lb"): "dragino_dds75_lb",
-            ("dragino", "lds12-lb"): "dragino_llds12",
+            ("dragino", "lds12-lb"): "dragino_lds12_lb",
             ("dragino", "lds01"): "dragino_lds01",
             ("dragino", "lds02"): "dragino_lds02",
             ("dragino", "lwl01"): "dragino_lwl01",

@@ -101,6 +101,38 @@ def test_the_simulator_says_what_the_device_would(model: str) -> None:
     assert BY_MODEL[model].encode(Decoded(values=leak)).payload.hex() == "40000200000000000100"
 
 
+DS03A, LWL03A, PB01 = (BY_MODEL[f"dragino_{name}"] for name in ("ds03a_lb", "lwl03a", "pb01_l"))
+
+
+def test_two_doors_are_two_channels() -> None:
+    decoded = DS03A.decode(frame(DS03A, "0100000c00000565000000" + "0200000300000a"))
+    assert decoded.values == {
+        "contact_open": 1.0, "alarm": 0.0, "count": 12.0, "open_duration": 300.0,
+        "contact_open.2": 0.0, "alarm.2": 1.0, "count.2": 3.0, "open_duration.2": 600.0,
+    }  # fmt: skip
+    assert decoded.observed_ns == 0x65000000 * SECOND_NS
+
+
+def test_counts_that_begin_anew_with_each_message_are_no_counter() -> None:
+    assert DS03A.decode(frame(DS03A, "0900000c00000565000000")).values == {
+        "contact_open": 1.0, "alarm": 0.0, "open_duration": 300.0,
+    }  # fmt: skip
+    (logged,) = DS03A.decode(frame(DS03A, "0900000c00000565000000", port=3)).earlier
+    assert "count" not in logged.values
+
+
+def test_a_leak_rope_says_when() -> None:
+    decoded = LWL03A.decode(frame(LWL03A, "0300000c00000565000000"))
+    assert decoded.values == {"water_leak": 1.0, "alarm": 1.0, "count": 12.0, "leak_duration": 300.0}
+
+
+@pytest.mark.bad_input(50, 79)
+def test_a_button_is_said_only_when_it_was_pressed() -> None:
+    rest = {"battery_voltage": 3.0, "air_temperature": -5.0, "relative_humidity": 40.0}
+    assert PB01.decode(frame(PB01, "0bb80301ffce0190")).values == {**rest, "button": 1.0}
+    assert PB01.decode(frame(PB01, "0bb80300ffce0190")).values == rest
+
+
 def test_a_message_for_a_leak_and_a_count_of_openings_does_not_exist() -> None:
     said = {"water_leak": 1.0, "contact_open": 1.0, "count": 1.0}
     with pytest.raises(PermanentError, match="no message that carries contact_open, count, water_leak"):

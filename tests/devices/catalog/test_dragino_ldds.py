@@ -80,7 +80,7 @@ def test_a_log_gives_every_record_its_own_time() -> None:
     assert decoded.values == {}
     assert [one.is_history for one in decoded.earlier] == [True, True]
     assert [one.observed_ns for one in decoded.earlier] == [0x60000000 * SECOND_NS, 0x65000000 * SECOND_NS]
-    assert decoded.earlier[0].values == {"distance": 2.799, "battery_voltage": 3.387}
+    assert decoded.earlier[0].values == {"distance": 2.799, "battery_voltage": 3.387, "probe_temperature": 20.0}
     assert math.isnan(decoded.earlier[1].values["distance"])
 
 
@@ -98,6 +98,15 @@ def test_a_lidar_with_too_weak_or_saturated_a_signal_has_no_distance(signal: str
     values = LIDAR.decode(frame(LIDAR, f"0d3bff3805dc{signal}00f601")).values
     assert values["distance"] == pytest.approx(distance, nan_ok=True)
     assert (values["probe_temperature"], values["device_temperature"]) == (-20.0, -10.0)
+
+
+@pytest.mark.parametrize("model", ["dragino_lds12_lb", "dragino_lds40_lb"])
+def test_a_lidar_s_log_says_when_and_how_strong(model: str) -> None:
+    spec = BY_MODEL[model]
+    good, weak = spec.decode(frame(spec, "000005dc0064f665000000" + "000005dc0063f665000000", port=3)).earlier
+    assert good.values == {"distance": 1.5, "echo_quality": 100.0, "device_temperature": -10.0}
+    assert (good.observed_ns, good.is_history) == (0x65000000 * SECOND_NS, True)
+    assert math.isnan(weak.values["distance"])
 
 
 def test_a_lidar_s_answer_to_a_command_measures_nothing() -> None:
