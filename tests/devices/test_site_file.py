@@ -332,3 +332,12 @@ def test_any_typing_error_is_survived(at: int, text: str) -> None:
     except SiteError as error:
         problems = error.problems
     assert all(0 < problem.line <= FIRST + 5 and problem.key for problem in problems)
+
+
+@pytest.mark.bad_input(70, 71)
+@pytest.mark.parametrize("kind", ["mail", "imap", "ftp"])
+def test_what_no_gateway_reads_is_refused_by_name(kind: str) -> None:
+    """Alerts of vendors' clouds by mail and pictures by FTP are not taken: better said at the start than lost."""
+    text = BASE + f'[[gateway]]\nid = "g"\nname = "G"\nsource = [{{ kind = "{kind}", host = "127.0.0.1" }}]\n'
+    (problem,) = problems_of(text)
+    assert problem.endswith(f"gateway[0].source[0].kind: Input should be 'serial', 'mqtt' or 'http' (got '{kind}')")

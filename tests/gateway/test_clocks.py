@@ -29,6 +29,7 @@ TO_1970 = -NOW_NS
 TO_2000 = 946_684_800 * SECOND_NS - NOW_NS
 
 
+@pytest.mark.bad_input(88)
 @pytest.mark.parametrize(
     ("offset_ns", "expected"),
     [
@@ -40,6 +41,8 @@ TO_2000 = 946_684_800 * SECOND_NS - NOW_NS
         pytest.param(5 * MINUTE_NS + 1, gateway(is_refused=True), id="more than five minutes ahead"),
         pytest.param(TO_1970, gateway(is_refused=True), id="1970"),
         pytest.param(TO_2000, gateway(is_refused=True), id="2000"),
+        pytest.param(-9 * HOUR_NS, gateway(is_refused=True), id="local time taken for UTC, behind"),
+        pytest.param(9 * HOUR_NS, gateway(is_refused=True), id="local time taken for UTC, ahead"),
     ],
 )
 def test_device_time_is_used_within_five_minutes(offset_ns: int | None, expected: Stamp) -> None:

@@ -151,6 +151,7 @@ def test_a_disk_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: pyte
     assert [r.message for r in caplog.records] == ["spool_unavailable", "spool_available"]
 
 
+@pytest.mark.bad_input(88)
 def test_nothing_is_read_before_the_clock_is_set(caplog: pytest.LogCaptureFixture) -> None:
     stop = Event()
     boot = Clock(real_start_ns=time.monotonic_ns(), town_start_ns=0, speed=1e-9)

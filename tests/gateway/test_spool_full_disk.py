@@ -66,6 +66,7 @@ def test_what_the_hub_has_makes_room_on_a_full_disk(tmp_path: Path, caplog: pyte
     assert [r.message for r in caplog.records] == ["spool_fault", "spool_fault_over"]
 
 
+@pytest.mark.bad_input(88)
 def test_a_full_disk_costs_no_unsent_row(tmp_path: Path) -> None:
     spool = open_spool(tmp_path)
     spool.append([row(i, body=BODY) for i in range(300)])
