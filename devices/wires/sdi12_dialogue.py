@@ -46,7 +46,7 @@ class Sdi12Adapter(BaseModel):
     `command_prefix` stands in front of each command, `command_ending` behind it. `answer_ending` = "cr" for a box that
     ends answers with CR alone. `prompt` is a text the box puts in front of answers. `eighth_bit`: "none" = bytes of
     0x80 and more are garbage; "parity" = it is the bus's even parity, checked and removed; "ignore" = removed.
-    `answer_s` is how long the box may take. `sends_break`: the gateway itself must send the break (a bare level
+    `answer_s` is how long the box may take (an answer itself takes up to 0.7 s). `sends_break`: the gateway itself must send the break (a bare level
     converter). An echo of the command needs no option: an answer cannot look like one.
     """
 
@@ -57,7 +57,7 @@ class Sdi12Adapter(BaseModel):
     answer_ending: Literal["lf", "cr"] = "lf"
     prompt: Annotated[str, Field(max_length=16, pattern=r"^[\x20-\x7e]*$")] = ""
     eighth_bit: Literal["none", "parity", "ignore"] = "none"
-    answer_s: Annotated[float, Field(ge=0.05, le=30.0)] = 2.0
+    answer_s: Annotated[float, Field(ge=0.05, le=30.0)] = 1.0
     sends_break: bool = False
 
 

@@ -75,6 +75,13 @@ def test_a_service_request_much_too_early_or_late(late_s: float) -> None:
 
 
 @pytest.mark.bad_input(20)
+def test_a_service_request_glued_to_the_promise_is_not_lost() -> None:
+    line = scripted({b"0I!": [IDENT], b"0M!": [b"00601\r\n0\r\n"], b"0D0!": [b"0+1.5\r\n"]})
+    assert values(line, "M") == (1.5,)
+    assert line.now_s < 1, "or else it waits for the whole minute"
+
+
+@pytest.mark.bad_input(20)
 def test_a_service_request_in_place_of_the_data_is_not_taken_for_an_abort() -> None:
     line = scripted({b"0I!": [IDENT], b"0M!": [b"00001\r\n"], b"0D0!": [b"0\r\n", b"0+1.5\r\n"]})
     assert values(line, "M") == (1.5,)
