@@ -150,8 +150,7 @@ def _value(register_map: RegisterMap, register: Register, image: Image) -> float
 def _number(register: Register, words: list[int]) -> float:
     data = struct.pack(f">{len(words)}H", *words)
     if len(data) == 4:
-        order = _ORDERS[register.word_order]
-        data = bytes(data[order.index(place)] for place in range(4))
+        data = bytes(data[place] for place in _ORDERS[register.word_order])  # each order is its own inverse
     number: float = struct.unpack(_LAYOUTS[register.type], data)[0]
     return number
 

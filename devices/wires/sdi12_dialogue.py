@@ -46,8 +46,8 @@ class Sdi12Adapter(BaseModel):
     `command_prefix` stands in front of each command, `command_ending` behind it. `answer_ending` = "cr" for a box that
     ends answers with CR alone. `prompt` is a text the box puts in front of answers. `eighth_bit`: "none" = bytes of
     0x80 and more are garbage; "parity" = it is the bus's even parity, checked and removed; "ignore" = removed.
-    `answer_s` is how long the box may take (an answer itself takes up to 0.7 s). `sends_break`: the gateway itself must send the break (a bare level
-    converter). An echo of the command needs no option: an answer cannot look like one.
+    `answer_s` is how long the box may take; an answer itself lasts up to 0.7 s. `sends_break`: the gateway itself must
+    send the break (a bare level converter). An echo of the command needs no option: no answer looks like one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

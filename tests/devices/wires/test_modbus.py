@@ -230,6 +230,12 @@ def test_neighbours_are_read_together_and_nothing_between() -> None:
     ]
 
 
+def test_a_register_between_two_that_nobody_listed_is_not_read() -> None:
+    registers = [{"address": 0, "quantity": "snow_depth"}, {"address": 2, "quantity": "power"}]
+    reads = RegisterMap.model_validate({"registers": registers}).reads(1)
+    assert [(read.address, read.count) for read in reads] == [(0, 1), (2, 1)]
+
+
 def test_one_register_may_be_two_quantities() -> None:
     registers = [{"address": 5, "quantity": "snow_depth"}, {"address": 5, "quantity": "distance", "unit": "mm"}]
     register_map = RegisterMap.model_validate({"registers": registers})
