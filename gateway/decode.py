@@ -35,6 +35,7 @@ RAW_MOST_BYTES = 4_096
 MESSAGE_MOST_BYTES = 65_536
 _DETAIL_MOST = 300
 _OLD_NS = 300 * SECOND_NS
+_OWN_TOPICS = ("readings/v1/", "receipts/v1/")
 
 # Plugins raise PermanentError for bytes that are not theirs; the rest are plugin faults that bad bytes can provoke.
 # They must not stop a source: the same message would come again and stop it again.
@@ -94,7 +95,7 @@ class Discarded:
     """Counted and nothing else.
 
     `empty`: nothing that is a reading; `cut_front`: the torn frame after opening; `repeat`: the same telegram by
-    another way.
+    another way; `own`: our own messages on seam 2, which a subscription to everything (`#`) brings back.
     """
 
     reason: str
@@ -187,6 +188,8 @@ class Decoder:
 
     def _decode_message(self, arrival: MessageArrival) -> list[Outcome]:
         message = arrival.message
+        if message.topic.startswith(_OWN_TOPICS):
+            return [Discarded(reason="own")]  # what we could not read would go round for ever
         frame = Frame(
             gateway_id=message.gateway_id,
             transport="mqtt",
