@@ -1,4 +1,4 @@
-"""Dragino LSE01 (soil) and LSN50v2-D20/D22/D23 (one to three DS18B20 probes) on LoRaWAN, FPort 2, 11 bytes.
+"""Dragino LSE01 (soil), LSN50v2-D20/D22/D23 and D20/D22/D23-LB (one to three DS18B20 probes) on LoRaWAN, FPort 2.
 
 Source: https://github.com/dragino/dragino-end-node-decoder
 
@@ -8,15 +8,15 @@ Source: https://github.com/dragino/dragino-end-node-decoder
                4..5   soil moisture, / 100 %
                6..7   soil temperature, s16 / 100 degC
                8..9   conductivity uS/cm
-    LSN50v2-D  0..1   battery mV
-               2..3   first probe, s16 / 10 degC   } FFFF = no probe (so is 327.6; 85.0 = just powered)
+    LSN50v2-D, 0..1   battery mV
+    D2x-LB     2..3   first probe, s16 / 10 degC   } FFFF = no probe (so is 327.6; 85.0 = just powered)
                6      bits 2..6 mode: 3; bit 0 alarm
                7..8   second probe                 }
                9..10  third probe                  }
     all, FPort 5      status: battery only
 
-FFFF is what the maker calls "NULL": a probe at just -0.1 degC cannot be told from none, and is NaN. Other modes of the
-LSN50v2 (analogue inputs, alarm settings) are refused.
+FFFF is what the maker calls "NULL": a probe at just -0.1 degC cannot be told from none, and is NaN. Other modes
+(analogue inputs, alarm settings) are refused.
 """
 
 from __future__ import annotations
@@ -56,11 +56,12 @@ def _probes(*probes: Field) -> Message:
     return Message(ports=(2,), length=11, fields=(*probes, battery), kind=((6, 0x7C, _MODE_3),))
 
 
+_PROBES = (_probe(1, 2), _probe(2, 7), _probe(3, 9))
 _CODECS = (
     Codec(name="LSE01", messages=(_SOIL, STATUS)),
-    Codec(name="LSN50v2-D20", messages=(_probes(_probe(1, 2)), STATUS)),
-    Codec(name="LSN50v2-D22", messages=(_probes(_probe(1, 2), _probe(2, 7)), STATUS)),
-    Codec(name="LSN50v2-D23", messages=(_probes(_probe(1, 2), _probe(2, 7), _probe(3, 9)), STATUS)),
+    *(Codec(name=name, messages=(_probes(*_PROBES[:1]), STATUS)) for name in ("LSN50v2-D20", "D20-LB")),
+    *(Codec(name=name, messages=(_probes(*_PROBES[:2]), STATUS)) for name in ("LSN50v2-D22", "D22-LB")),
+    *(Codec(name=name, messages=(_probes(*_PROBES), STATUS)) for name in ("LSN50v2-D23", "D23-LB")),
 )
 
 

@@ -1,6 +1,6 @@
 """Netvox sensors on LoRaWAN: doors, leaks, vibration, tilt, buttons, movement, climate, air quality. FPort 6, 11 bytes.
 
-Source: https://github.com/TheThingsNetwork/lorawan-devices (vendor/netvox), manuals of R311CB, R311DB, R313K, R315
+Source: https://github.com/TheThingsNetwork/lorawan-devices (vendor/netvox), manuals of the models
 
     byte   content (big-endian); frame and battery: devices/payloads/netvox.py
     1      device type; 2 report type, 1 unless said
@@ -16,6 +16,8 @@ Source: https://github.com/TheThingsNetwork/lorawan-devices (vendor/netvox), man
            R312 55, R718T 31 / RB02B A6, RB02C A7              4 / 4.. buttons, 1 pressed
            R711 (R712) 01, R718A 0B, R718AB 13, R720A 6E       4..5 temperature s16 / 100, 6..7 humidity / 100
            R718B 95                                            4..5 temperature of the probe s16 / 10
+           R718B2 14, R718CK2 16, R718CT2 17, R718CN2 18       4..5, 6..7 two probes s16 / 10
+           R718X 34 / R718PE B1         5..6 distance mm; R718X: 7..8 temperature s16 / 10, 10 inclination degree
            R311G 04, R311B 4B / R718G 1E                       4..5 / 4..7 illuminance lx
            R311D 4E                                            test of the radio: battery only
            R718KA 22 / R718KA2 44                              5 / 6, 7 current / 10 mA
@@ -30,7 +32,8 @@ Source: https://github.com/TheThingsNetwork/lorawan-devices (vendor/netvox), man
            11 temperature, dissolved oxygen / 100 g/m3, saturation / 10 %   12 climate, wind / 100 m/s
            13 wind direction, air pressure u32 Pa   14 VOC / 10 ppm;  3, 4, 8: particle numbers, pH: battery only
 
-"No such sensor" is absence, not a bad value. Reports 1 and 2 of the RA07 are the same dust by two calibrations.
+A distance of 0 or FFFF is none (NaN). "No such sensor" is absence, not a bad value. Reports 1 and 2 of the RA07 are the
+same dust by two calibrations.
 """
 
 from __future__ import annotations
@@ -76,6 +79,7 @@ def _simple(name: str, device_type: int, *fields: Field) -> Codec:
 
 
 _OPEN, _OPEN_2 = _flag("contact_open", 4), _flag("contact_open.2", 5)
+_DISTANCE = Field(key="distance", at=5, size=2, per_unit=1000, bad=(0, _NO_SENSOR))
 _SHAKEN = _flag("vibration", 4)
 _CLIMATE = (_temperature("air_temperature", 4), _humidity(6))
 
@@ -187,6 +191,15 @@ _CODECS = (
         for name, number in (("R711", 0x01), ("R718A", 0x0B), ("R718AB", 0x13), ("R720A", 0x6E))
     ),
     _simple("R718B", 0x95, _temperature("probe_temperature", 4, 10)),
+    *(
+        _simple(name, number, _temperature("probe_temperature", 4, 10), _temperature("probe_temperature.2", 6, 10))
+        for name, number in (("R718B2", 0x14), ("R718CK2", 0x16), ("R718CT2", 0x17), ("R718CN2", 0x18))
+    ),
+    _simple(
+        "R718X", 0x34, _DISTANCE, _temperature("device_temperature", 7, 10),
+        Field(key="tilt", at=10, per_unit=180 / math.pi),
+    ),
+    _simple("R718PE", 0xB1, _DISTANCE),
     _simple("R311G", 0x04, _word("illuminance", 4)),
     _simple("R311B", 0x4B, _word("illuminance", 4)),
     _simple("R718G", 0x1E, Field(key="illuminance", at=4, size=4)),

@@ -34,6 +34,8 @@ def test_frozen_soil_is_below_zero() -> None:
         ("lsn50v2_d20", {"probe_temperature": 13.0}),
         ("lsn50v2_d22", {"probe_temperature": 13.0, "probe_temperature.2": 5.2}),
         ("lsn50v2_d23", {"probe_temperature": 13.0, "probe_temperature.2": 5.2, "probe_temperature.3": -0.3}),
+        ("d20_lb", {"probe_temperature": 13.0}),
+        ("d23_lb", {"probe_temperature": 13.0, "probe_temperature.2": 5.2, "probe_temperature.3": -0.3}),
     ],
 )
 def test_one_to_three_probes(model: str, probes: dict[str, float]) -> None:

@@ -29,6 +29,11 @@ BATTERY = {"battery_voltage": 3.0, "battery_low": 0.0}
         ("r711", "0101011e09ea1a90000000", {"air_temperature": 25.38, "relative_humidity": 68.0}),
         ("r711", "0101011eff391a9e010000", {"air_temperature": -1.99, "relative_humidity": 68.14}),
         ("r718b", "0195011eff3d0000000000", {"probe_temperature": -19.5}),
+        ("r718b2", "0114011eff39ff36000000", {"probe_temperature": -19.9, "probe_temperature.2": -20.2}),
+        ("r718pe", "01b1011e0001f419000000", {"distance": 0.5}),
+        ("r718x", "0134011e0107d0ffce322d"[:22], {
+            "distance": 2.0, "device_temperature": -5.0, "tilt": math.pi / 4,
+        }),
         ("r718g", "011e011e00003034000000", {"illuminance": 12_340.0}),
         ("r718ka", "0122011e074e0000000000", {"current": 0.0078}),
         ("ra02a", "010a011e0101ffce000000", {"smoke": 1.0, "alarm": 1.0, "air_temperature": -5.0}),
@@ -47,6 +52,12 @@ BATTERY = {"battery_voltage": 3.0, "battery_low": 0.0}
 )  # fmt: skip
 def test_a_report_is_read_by_the_table(model: str, payload: str, expected: dict[str, float]) -> None:
     assert BY_MODEL[model].decode(frame(BY_MODEL[model], payload)).values == pytest.approx(expected | BATTERY)
+
+
+@pytest.mark.parametrize("word", ["0000", "ffff"])
+def test_no_distance_is_none(word: str) -> None:
+    spec = BY_MODEL["r718pe"]
+    assert math.isnan(spec.decode(frame(spec, f"01b1011e00{word}19000000")).values["distance"])
 
 
 def test_of_a_multi_sensor_what_is_not_known_is_left() -> None:
