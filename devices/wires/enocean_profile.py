@@ -40,7 +40,7 @@ class Number:
     @property
     def step(self) -> float:
         """The size of the last bit, in the quantity's unit."""
-        return float((self.high - self.low) / self.raw_most)
+        return float(abs(self.high - self.low) / self.raw_most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
