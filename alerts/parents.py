@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from devices.fitting import fit_devices
 from devices.model import SECOND_NS
-from devices.registry import load_catalog
 from devices.site import Device, Rule, Site
 
 NOTE = "parent:"
@@ -26,7 +26,7 @@ class Parents:
 
     def __init__(self, site: Site) -> None:
         """Look the ties up."""
-        self._devices = site.devices_by_id()
+        self._site = site
         self._parent: Mapping[str, str] = dict(_ties(site))
         self._rules = {rule.id: rule for rule in site.rule}
         self._behind: dict[str, list[Device]] = {}
@@ -49,9 +49,12 @@ class Parents:
 
     def patience_ns(self, device_id: str, rule_id: str) -> int:
         """Return for how long a device may be silent before the rule says so."""
-        device, rule = self._devices.get(device_id), self._rules.get(rule_id)
+        device, rule = self._site.devices_by_id().get(device_id), self._rules.get(rule_id)
+        spec = fit_devices(self._site).get(device_id)
+        modelled_s = float(spec.expected_interval_s) if spec is not None else _INTERVAL_S
+        interval_s = (device.expected_interval_s if device is not None else None) or modelled_s
         intervals = _number(rule, "intervals", _INTERVALS)
-        return round((intervals * _interval_s(device) + _number(rule, "grace_s", _GRACE_S)) * SECOND_NS)
+        return round((intervals * interval_s + _number(rule, "grace_s", _GRACE_S)) * SECOND_NS)
 
 
 def _ties(site: Site) -> Iterator[tuple[str, str]]:
@@ -65,10 +68,3 @@ def _ties(site: Site) -> Iterator[tuple[str, str]]:
 def _number(rule: Rule | None, key: str, otherwise: float) -> float:
     found = rule.params.get(key, otherwise) if rule is not None else otherwise
     return float(found) if isinstance(found, int | float) else otherwise
-
-
-def _interval_s(device: Device | None) -> float:
-    if device is None:
-        return _INTERVAL_S
-    spec = load_catalog().get(device.model)
-    return float(device.expected_interval_s or (spec.expected_interval_s if spec else _INTERVAL_S))

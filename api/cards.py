@@ -14,20 +14,26 @@ from dataclasses import dataclass, field
 from alerts.model import AlertState
 from api.freshness import Condition, Facts, State, age_state, condition, worst
 from api.schemas import Activity, AlertOut, DeviceOut, FlagKey, Meaning, StationOut, ValueOut
-from api.times import iso, iso_or_none
+from api.times import iso, iso_or_none, parse_iso
 from api.town import Town
-from devices.model import Severity
-from devices.quantities import QUANTITIES, is_hearsay
-from devices.site import Device, Domain, SeverityKey, Station
+from devices.model import SECOND_NS, Severity
+from devices.quantities import QUANTITIES, is_hearsay, label_value
+from devices.site import Device, SeverityKey, Station
 from ingest.journal_read import LatestRow
+from ingest.setup import effective_rules
 
 SLACK_REAL_S = 5.0
+_DAY_NS = 86_400 * SECOND_NS
 _FLAGS: Mapping[int, FlagKey] = {1: "good", 2: "unknown", 3: "suspect", 4: "bad", 9: "missing"}
 _SEVERITIES: Mapping[Severity, SeverityKey] = {
     Severity.INFO: "info",
     Severity.WARNING: "warning",
     Severity.CRITICAL: "critical",
     Severity.LIFE: "life",
+}
+_TRAP_STATES: Mapping[float, Meaning] = {
+    label_value("trap_state", "armed"): "armed",
+    label_value("trap_state", "sprung"): "fired",
 }
 _USELESS: frozenset[FlagKey] = frozenset({"bad", "missing"})
 
@@ -36,7 +42,9 @@ _USELESS: frozenset[FlagKey] = frozenset({"bad", "missing"})
 class Picture:
     """What is known at one moment: newest values by device and quantity, worst open alert by device, time.
 
-    `moved` holds the devices of watched homes that recorded movement lately. `speed` is that of the town clock.
+    `moved` holds the devices of watched homes that recorded movement lately, `battery_days` those whose battery will
+    soon be empty, with the days left, `to_check` traps of which nobody knows since when they are sprung. `speed` is
+    that of the town clock.
     """
 
     town: Town
@@ -46,6 +54,8 @@ class Picture:
     now_ns: int
     speed: float = 1.0
     moved: frozenset[str] = field(default_factory=frozenset)
+    battery_days: Mapping[str, float] = field(default_factory=dict)
+    to_check: frozenset[str] = field(default_factory=frozenset)
 
 
 def flag_key(flag: int) -> FlagKey:
@@ -97,6 +107,26 @@ def count_alerts(alerts: Sequence[AlertOut]) -> dict[str, int]:
     return dict(found)
 
 
+def battery_days(town: Town, alerts: Sequence[AlertOut], *, now_ns: int) -> dict[str, float]:
+    """Return for how many days from now the batteries will last of which an open alert says that they end soon."""
+    found: dict[str, float] = {}
+    for alert in _of_kind(town, alerts, "battery_outlook"):
+        if alert.value is not None:
+            left = max(0.0, alert.value - (now_ns - parse_iso(alert.observed_at)) / _DAY_NS)
+            found[alert.device_id] = round(min(left, found.get(alert.device_id, left)), 1)
+    return found
+
+
+def to_check(town: Town, alerts: Sequence[AlertOut]) -> frozenset[str]:
+    """Return the traps that stand sprung and nobody knows since when."""
+    return frozenset(alert.device_id for alert in _of_kind(town, alerts, "trap_check"))
+
+
+def _of_kind(town: Town, alerts: Sequence[AlertOut], kind: str) -> list[AlertOut]:
+    rules = {rule.id for rule in effective_rules(town.site) if rule.kind == kind}
+    return [alert for alert in alerts if alert.rule_id in rules and is_current(alert)]
+
+
 def device_facts(picture: Picture, device_id: str, *, quantity: str = "") -> Facts:
     """Return what the freshness of a device (or of one of its channels) rests on."""
     rows = picture.latest.get(device_id, {})
@@ -145,6 +175,8 @@ def device_out(picture: Picture, device: Device) -> DeviceOut:
         heard_at=iso_or_none(device_facts(picture, device.id).heard_ns),
         expected_interval_s=picture.town.interval_s[device.id],
         quantities=sorted(picture.latest.get(device.id, {})),
+        battery_outlook_days=picture.battery_days.get(device.id),
+        parent_id=picture.town.parents.get(device.id),
         state=state.state,
         muted_by=state.mute.by if state.mute else None,
         muted_until_at=iso(state.mute.until_ns) if state.mute else None,
@@ -238,7 +270,7 @@ def _value(picture: Picture, device: Device, row: LatestRow) -> ValueOut:
         title_en=quantity.title_en if quantity else row.quantity,
         value=number_or_none(row.value) if flag not in _USELESS else None,
         unit=quantity.unit if quantity else "1",
-        meaning=_meaning(device, row, picture.town.domain_of(device.id)),
+        meaning=_meaning(picture, device, row),
         flag=flag,
         state=age,
         observed_at=iso(row.observed_ns),
@@ -246,10 +278,13 @@ def _value(picture: Picture, device: Device, row: LatestRow) -> ValueOut:
     )
 
 
-def _meaning(device: Device, row: LatestRow, domain: Domain) -> Meaning:
-    is_true = row.value >= 0.5
+def _meaning(picture: Picture, device: Device, row: LatestRow) -> Meaning:
+    is_true, domain = row.value >= 0.5, picture.town.domain_of(device.id)
+    if row.quantity == "trap_state":
+        return _TRAP_STATES.get(row.value, "check")
     if row.quantity == "contact_open" and domain == "wildlife":
-        return "fired" if is_true == (device.sprung_when == "open") else "armed"
+        is_sprung = is_true == (device.sprung_when == "open")
+        return ("check" if device.id in picture.to_check else "fired") if is_sprung else "armed"
     if row.quantity == "contact_open":
         return "open" if is_true else "closed"
     if row.quantity == "occupancy":

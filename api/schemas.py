@@ -12,7 +12,7 @@ from devices.site import Domain, SeverityKey
 
 FlagKey = Literal["good", "unknown", "suspect", "bad", "missing"]
 PartKey = Literal["ok", "late", "unknown", "fault"]
-Meaning = Literal["", "fired", "armed", "open", "closed", "moving", "still"]
+Meaning = Literal["", "fired", "check", "armed", "open", "closed", "moving", "still"]
 Activity = Literal["active", "quiet", "unknown"]
 
 
@@ -50,7 +50,11 @@ class ValueOut(Shape):
 
 
 class DeviceOut(Shape):
-    """A device or gateway with its state."""
+    """A device or gateway with its state.
+
+    `battery_outlook_days`: for how many days its battery will last, None while nobody has to think of it or nothing is
+    known. `parent_id`: the device or gateway whose silence explains this one's, None = none.
+    """
 
     device_id: str
     name: str
@@ -64,6 +68,8 @@ class DeviceOut(Shape):
     heard_at: str | None
     expected_interval_s: float
     quantities: list[str]
+    battery_outlook_days: float | None = None
+    parent_id: str | None = None
 
 
 class StationOut(Shape):

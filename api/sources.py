@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from alerts.model import Via
-from api.cards import Picture, count_alerts, group_latest, worst_severities
+from api.cards import Picture, battery_days, count_alerts, group_latest, to_check, worst_severities
 from api.health import Moment, disk_part, gateway_part, health_out, heartbeat_part, moment
 from api.schemas import AlertOut, HealthOut
 from api.stream import Place
@@ -129,6 +129,8 @@ class Sources:
             latest=latest,
             severity=worst_severities(self.town, alerts),
             open_alerts=count_alerts(alerts),
+            to_check=to_check(self.town, alerts),
+            battery_days=battery_days(self.town, alerts, now_ns=at.now_ns),
             now_ns=at.now_ns,
             speed=at.speed,
             moved=frozenset(row.device_id for row in rows if self._has_moved(row, now_ns=at.now_ns)),

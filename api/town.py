@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from alerts.parents import Parents
 from devices.model import DeviceSpec
 from devices.site import Device, Domain, Gateway, Site, Station
 
@@ -16,7 +17,7 @@ MOTION_QUANTITIES = ("occupancy", "contact_open")
 _HEADLINES: Mapping[Domain, tuple[tuple[str, ...], ...]] = MappingProxyType(
     {
         "snow": (("snow_depth", "distance"), ("air_temperature",)),
-        "wildlife": (("contact_open",), ("occupancy",), ("count",)),
+        "wildlife": (("contact_open", "trap_state"), ("occupancy",), ("count",)),
         "watch": (),
         "system": (("air_temperature",), ("battery_level", "battery_voltage")),
     }
@@ -25,7 +26,11 @@ _HEADLINES: Mapping[Domain, tuple[tuple[str, ...], ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Town:
-    """The Site with its look-ups. `interval_s` maps every device and gateway to its expected interval in seconds."""
+    """The Site with its look-ups.
+
+    `interval_s` maps every device and gateway to its expected interval in seconds, `parents` those devices that are
+    heard through another device or a gateway to that one's id.
+    """
 
     site: Site
     stations: Mapping[str, Station]
@@ -34,6 +39,7 @@ class Town:
     interval_s: Mapping[str, float]
     subjects: Mapping[str, tuple[str, ...]]
     members: Mapping[str, tuple[Device, ...]]
+    parents: Mapping[str, str]
 
     def domain_of(self, device_id: str) -> Domain:
         """Return the domain of a device's station; gateways and strangers are `system`."""
@@ -69,6 +75,7 @@ def open_town(site: Site, fitted: Mapping[str, DeviceSpec]) -> Town:
     subjects: dict[str, tuple[str, ...]] = {device.id: (device.id,) for device in site.device}
     subjects |= {gateway.id: (gateway.id,) for gateway in site.gateway}
     subjects |= {home.id: home.devices for home in site.home}
+    ties = Parents(site)
     members = {s.id: tuple(device for device in site.device if device.station == s.id) for s in site.station}
     return Town(
         site=site,
@@ -78,6 +85,7 @@ def open_town(site: Site, fitted: Mapping[str, DeviceSpec]) -> Town:
         interval_s=MappingProxyType(intervals),
         subjects=MappingProxyType(subjects),
         members=MappingProxyType(members),
+        parents=MappingProxyType({key: ties.ancestors(key)[0] for key in intervals if ties.ancestors(key)}),
     )
 
 

@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { language, pick, t } from "./text.js";
 import { figure, scale } from "./values.js";
 
-const TRAP = new Set(["fired", "armed"]);
+const TRAP = new Set(["fired", "check", "armed"]);
 
 /** A chip: icon, word and colour of a state. */
 export function chip(state, word = t(`state_${state}`)) {

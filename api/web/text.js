@@ -58,6 +58,7 @@ const WORDS = {
   activity: ["ようす", "ようす", "Activity"],
   trap: ["わな", "わな", "Trap"],
   fired: ["作動しました", "わなが うごきました", "Fired"],
+  check: ["要確認", "見（み）てください", "To be checked"],
   armed: ["待機中", "まっています", "Set"],
   open: ["開", "あいています", "Open"],
   closed: ["閉", "しまっています", "Closed"],

@@ -95,6 +95,23 @@ def test_a_trap_contact_has_a_meaning(world: World, client: TestClient, value: f
     assert station(client, "trap-east")["values"][0]["meaning"] == meaning
 
 
+@pytest.mark.bad_input(68)
+@pytest.mark.parametrize(("value", "meaning"), [(0.0, "armed"), (1.0, "check")])
+def test_a_trap_of_which_nobody_knows_is_not_shown_as_fired(
+    world: World, client: TestClient, value: float, meaning: str
+) -> None:
+    world.journal.reading("trap-1", "contact_open", value, observed_ns=world.now_ns())
+    alert = an_alert(opened_ns=world.now_ns(), subject="trap-1", severity=Severity.WARNING)
+    world.alerts.put(replace(alert, rule_id="trap-check", device_id="trap-1", station_id="trap-east"))
+    assert station(client, "trap-east")["values"][0]["meaning"] == meaning
+
+
+@pytest.mark.parametrize(("value", "meaning"), [(0.0, "armed"), (1.0, "fired"), (2.0, "check"), (5.0, "check")])
+def test_a_trap_may_say_its_state_by_a_word(world: World, client: TestClient, value: float, meaning: str) -> None:
+    world.journal.reading("trap-1", "trap_state", value, observed_ns=world.now_ns())
+    assert station(client, "trap-east")["values"][0]["meaning"] == meaning
+
+
 @pytest.mark.parametrize(
     ("values", "activity"),
     [
@@ -163,6 +180,35 @@ def test_devices_and_gateways_are_listed(world: World, client: TestClient) -> No
     assert list(found) == ["snow-17", "snow-pass", "trap-1", "motion-07", "gw-01"]
     assert (found["gw-01"]["kind"], found["gw-01"]["state"]) == ("gateway", "ok")
     assert (found["snow-17"]["state"], found["snow-17"]["expected_interval_s"]) == ("unknown", 600.0)
+
+
+@pytest.mark.parametrize("quantity", ["line_fault", "online"])
+def test_what_is_said_about_a_device_is_no_sign_of_its_life(world: World, client: TestClient, quantity: str) -> None:
+    world.journal.reading("snow-17", quantity, 0.0, observed_ns=world.now_ns())
+    found = client.get("/api/v1/devices").json()["devices"][0]
+    assert (found["device_id"], found["state"], found["heard_at"]) == ("snow-17", "unknown", None)
+    assert station(client, "road-17")["silent_devices"] == ["snow-17"]
+    latest = client.get("/api/v1/latest").json()["latest"]
+    assert [(row["quantity"], row["heard_at"]) for row in latest] == [(quantity, None)]
+
+
+def test_how_long_a_battery_will_last(world: World, client: TestClient) -> None:
+    day_ns = 24 * 60 * MINUTE_NS
+    for number, (rule_id, days) in enumerate((("battery-outlook", 40.0), ("battery-soon", 12.0), ("deep-snow", 1.0))):
+        alert = an_alert(f"{number}" * 32, opened_ns=world.now_ns() - 2 * day_ns)
+        world.alerts.put(replace(alert, rule_id=rule_id, value=days))
+    found = client.get("/api/v1/devices").json()["devices"]
+    assert [item["battery_outlook_days"] for item in found[:2]] == [10.0, None]
+
+
+def test_a_device_says_through_what_it_is_heard(tmp_path: Path) -> None:
+    site = small_site()
+    behind = site.device[0].model_copy(update={"parent": "gw-01"})
+    world = World(tmp_path, site=site.model_copy(update={"device": (behind, *site.device[1:])}))
+    with TestClient(create_app(world.settings), base_url="http://127.0.0.1") as client:
+        found = client.get("/api/v1/devices").json()["devices"]
+    world.close()
+    assert [item["parent_id"] for item in found[:2]] == ["gw-01", None]
 
 
 def test_lists_are_cut_as_asked(client: TestClient) -> None:
