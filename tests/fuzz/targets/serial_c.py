@@ -114,11 +114,15 @@ def _within(model: str, said: Decoded) -> None:
         raise AssertionError(f"{model}: {temperature} degrees")
 
 
+@functools.cache
+def _sr50as() -> tuple[DeviceSpec, ...]:
+    return tuple(campbell_sr50a_serial.configure({"unit": unit}) for unit in ("m", "cm", "mm", "ft", "in"))
+
+
 def _campbell(data: bytes) -> object:
     frames, rest = campbell.split(data)
     _lossless(data, frames, rest, dropped=b"")
-    for unit in ("m", "cm", "mm", "ft", "in"):
-        spec = campbell_sr50a_serial.configure({"unit": unit})
+    for spec in _sr50as():
         for piece in [*frames, rest]:
             with suppress(PermanentError):
                 spec.decode(_frame(piece, spec))
