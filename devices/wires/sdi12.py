@@ -25,6 +25,7 @@ import string
 from dataclasses import dataclass
 
 from devices.model import PermanentError
+from devices.wires.crc import crc_table
 
 ADDRESSES = string.digits + string.ascii_uppercase + string.ascii_lowercase
 MAX_VALUE_CHARS = 75
@@ -36,6 +37,7 @@ _VALUE = re.compile(r"[+-](?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _COMMAND = re.compile(r"(?P<kind>[MC])(?P<crc>C?)(?P<number>[1-9]?)|R(?P<read_crc>C?)(?P<read>[0-9])")
 _PROMISE = re.compile(r"[0-9]{4,5}")
 _EXCHANGE = re.compile(r"([0-9A-Za-z])((?:I|[MC]C?[1-9]?|RC?[0-9]|D[0-9]))!(.*)", re.DOTALL)
+_CRC_TABLE = crc_table(0xA001)
 _VERSION_DIGITS, _VENDOR_END, _MODEL_END, _IDENT_CHARS = 2, 10, 16, 19
 
 
@@ -82,9 +84,7 @@ def crc_of(text: str) -> int:
     """Return the CRC-16/ARC (reflected 0xA001, init 0) of address and values. `0+3.14` gives 0xFC5A."""
     crc = 0
     for byte in text.encode("ascii"):
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+        crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & 0xFF]
     return crc
 
 

@@ -231,7 +231,11 @@ def stand_in(model: Sdi12Model, address: str, faults: Misbehaviour = WELL_BEHAVE
 
 
 class Sdi12Options(BaseModel):
-    """Options of an SDI-12 model: which `measurement` is asked (`M3`, `CC1`, `R0` …), habits of the `adapter`."""
+    """Options of an SDI-12 model: which `measurement` is asked, habits of the `adapter`.
+
+    The measurement is a command without its address, such as `M3` or `CC1`; empty = the model's usual one, which has
+    a checksum.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from devices.model import PermanentError
+from devices.wires.crc import crc_table
 
 HOST = 0xF001
 ONLINE_DATA = 0x23
@@ -56,6 +57,7 @@ _TYPES: Mapping[int, struct.Struct] = {
     0x17: struct.Struct("<d"),
 }
 TYPE_U8, TYPE_FLOAT = 0x10, 0x16
+_CRC_TABLE = crc_table(0x8408)
 _SMALLEST_NORMAL = 1.1754943508222875e-38
 
 
@@ -81,9 +83,7 @@ def crc_of(data: bytes) -> int:
     """Return the CRC of SOH to ETX. The request of channel 604 in the manual gives 0x5930."""
     crc = 0xFFFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x8408 if crc & 1 else 0)
+        crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & 0xFF]
     return crc
 
 

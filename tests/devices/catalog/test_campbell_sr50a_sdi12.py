@@ -71,6 +71,24 @@ def test_what_stands_for_no_reading_is_nan(text: str, key: str) -> None:
     assert math.isnan(measured(SR50AT, text)[key])
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0M2!00012\r\n0D0!0+1.838+21.50\r\n", {"distance": 1.838}),
+        ("0M3!00013\r\n0D0!0+1.838+194+21.50\r\n", {"distance": 1.838, "echo_quality": 194.0}),
+        ("0M4!00013\r\n0D0!0+0.512+194+0.00\r\n", {"snow_depth": 0.512, "echo_quality": 194.0}),
+    ],
+)
+def test_a_gauge_without_a_temperature_sensor_has_no_temperature(text: str, expected: dict[str, float]) -> None:
+    assert measured(SR50A, text) == expected
+
+
+def test_the_temperature_alone_is_no_measurement_of_a_gauge_without_sensor() -> None:
+    assert SR50A.configure is not None
+    with pytest.raises(PermanentError, match="has no table of M9"):
+        SR50A.configure({"measurement": "M9"})
+
+
 def test_another_measurement_than_the_one_asked_is_refused() -> None:
     with pytest.raises(PermanentError, match="is asked by MC1, this is M3"):
         SR50A.decode(frame("0M3!00013\r\n0D0!0+1.838+194-10.25\r\n"))
@@ -109,7 +127,7 @@ def test_the_dialogue_with_its_stand_in(spec: DeviceSpec) -> None:
 def test_the_measurement_is_an_option() -> None:
     assert SR50A.configure is not None
     inches = SR50A.configure({"measurement": "CC8", "adapter": {"command_ending": "crlf"}})
-    assert inches.quantities == ("snow_depth", "echo_quality", "air_temperature")
+    assert inches.quantities == ("snow_depth", "echo_quality")
     assert inches.polling is not None
     line = line_to(inches.polling.instrument(""), SAYS)
     (payload,) = line.run(inches.polling.session(""))
