@@ -7,13 +7,12 @@ bars. The six CRCs of commands are printed in the manual of the USH-9.
 from __future__ import annotations
 
 import math
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from devices.catalog.ascii_line import DEVICE
 from devices.model import DeviceSpec, PermanentError
-from devices.wires.line_profile import ChecksumKind
 from tests.devices.frames import frame
 
 PRINTED = (
@@ -60,15 +59,6 @@ def configured(**changes: object) -> DeviceSpec:
     return DEVICE.configure(profile(**changes))
 
 
-def without_checksum() -> DeviceSpec:
-    pattern = profile()["pattern"].replace("(?P<checksum>[0-9A-F]{4})", "[0-9A-F]{4}")
-    return configured(pattern=pattern, checksum=None)
-
-
-def spec_under_test() -> DeviceSpec:
-    return configured() if "crc16_sommer" in get_args(ChecksumKind) else without_checksum()
-
-
 @pytest.mark.parametrize("printed", PRINTED)
 def test_the_crc_is_the_one_that_the_manual_prints(printed: str) -> None:
     body, _, rest = printed.rpartition("|")
@@ -76,7 +66,7 @@ def test_the_crc_is_the_one_that_the_manual_prints(printed: str) -> None:
 
 
 def test_a_whole_frame_is_read() -> None:
-    spec = spec_under_test()
+    spec = configured()
     assert spec.decode(frame(spec, line("1234").encode() + b"\r\n")).values == {
         "snow_depth": 1.234, "air_temperature": -5.3,
     }  # fmt: skip
@@ -93,7 +83,7 @@ def test_a_whole_frame_is_read() -> None:
     ],
 )
 def test_a_frame_of_another_shape_is_refused(text: str) -> None:
-    spec = spec_under_test()
+    spec = configured()
     with pytest.raises(PermanentError):
         spec.decode(frame(spec, text.encode() + b"\r\n"))
 
@@ -101,15 +91,13 @@ def test_a_frame_of_another_shape_is_refused(text: str) -> None:
 @pytest.mark.bad_input(39)
 @pytest.mark.parametrize("number", ["9999998", "9999999"])
 def test_an_exception_number_is_no_depth(number: str) -> None:
-    spec = spec_under_test()
+    spec = configured()
     said = spec.decode(frame(spec, line(number, "9999.998").encode() + b"\r\n")).values
     assert all(math.isnan(value) for value in said.values())
 
 
 @pytest.mark.bad_input(39)
 def test_a_wrong_crc_is_refused() -> None:
-    if "crc16_sommer" not in get_args(ChecksumKind):
-        pytest.skip("the line profile has no crc16_sommer yet")
     spec = configured()
     good = line("1234")
     for at in range(12, len(good) - 1):
@@ -127,6 +115,6 @@ def test_a_profile_with_the_stock_xmodem_crc_is_refused_by_the_frames_themselves
 @pytest.mark.bad_input(40)
 def test_a_depth_beyond_the_bound_that_the_mount_allows_is_refused() -> None:
     """A gauge whose "distance to zero" was never set counts from 10 m: bare ground is a snowpack of 7 m."""
-    spec = spec_under_test()
+    spec = configured()
     with pytest.raises(PermanentError, match="is not between"):
         spec.decode(frame(spec, line("7000").encode() + b"\r\n"))
