@@ -244,9 +244,10 @@ class Dedup:
         ranks = zip(*(column.tolist() for column in part.preference()), strict=True)
         heard_ranks = zip(*(column.tolist() for column in part.heard_preference()), strict=True)
         links = self._layout.is_link_level[part.rows.series].tolist()
+        restarts = (self._layout.is_restart[part.rows.series] & (part.rows.value == 1.0)).tolist()
         frames: list[Frame] = []
         numbers, series, bits = order.tolist(), part.rows.series.tolist(), part.bits.tolist()
-        rows = map(Row, numbers, series, bits, ranks, heard_ranks, links)
+        rows = map(Row, numbers, series, bits, ranks, heard_ranks, links, restarts)
         for (observed_ns, seq), row in zip(names, rows, strict=True):
             if not frames or (frames[-1].observed_ns, frames[-1].seq) != (observed_ns, seq):
                 frames.append(Frame(observed_ns, seq))

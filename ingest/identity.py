@@ -10,7 +10,8 @@ is a function of the set of frames:
   (1) a quantity that has another value than the frame with the same seq had (radio levels aside), or the same seq more
   than 24 h ago; (2) a pause: no progress for 1 h, or 1.5 expected intervals if that is longer; copies come within the
   hour; (3) a counter that runs again: one more than in the frame before, at least half an expected interval later,
-  both below the head. Frames of a rising run that led up to the restart then count as new, too.
+  both below the head; (4) the device says so (`restarted`), in a frame that is no copy. Frames of a rising run that led
+  up to the restart then count as new, too.
 
 Never by equal value alone: a flat gauge is good news. What stays undecidable is the very first frame after a restart
 that says exactly what the frame of that seq said within the hour before; it counts as a copy until (3) is met.
@@ -34,7 +35,10 @@ Name = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a frame: its number, series, canonical value bits. Lower rank = preferred among copies."""
+    """One row of a frame: its number, series, canonical value bits. Lower rank = preferred among copies.
+
+    `is_restart`: by this row the device says that it has just started.
+    """
 
     number: int
     series: int
@@ -42,6 +46,7 @@ class Row:
     rank: tuple[int, ...]
     heard_rank: tuple[int, ...]
     is_link_level: bool
+    is_restart: bool = False
 
 
 @dataclass(slots=True)
@@ -105,7 +110,11 @@ class FrameReader:
             and before.seq + 1 == frame.seq < self.head.seq
             and frame.observed_ns - before.observed_ns >= self._step_ns
         )
-        return runs_again or frame.observed_ns - self.head.moved_ns > self._pause_ns or self._differs(frame)
+        is_late = frame.observed_ns - self.head.moved_ns > self._pause_ns
+        return runs_again or is_late or self._says_so(frame) or self._differs(frame)
+
+    def _says_so(self, frame: Frame) -> bool:
+        return any(row.is_restart and (row.series, frame.seq) not in self._known for row in frame.rows)
 
     def _differs(self, frame: Frame) -> bool:
         for row in frame.rows:

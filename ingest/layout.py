@@ -21,6 +21,8 @@ DEFAULT_INTERVAL_S = 600
 # the same frame heard by two gateways has two of these; they say nothing about which frame it is
 LINK_LEVEL = frozenset({"rssi", "snr", "link_quality"})
 
+RESTARTED = "restarted"
+
 
 class Layout:
     """Numbers for devices, groups and series of one site."""
@@ -41,6 +43,7 @@ class Layout:
         self.group: Int32s = np.array(_groups(self.ids, _ties(site)), dtype=np.int32)
         self._device = GrowingArray(np.int32)
         self._is_link_level, self._is_contact = GrowingArray(np.bool_), GrowingArray(np.bool_)
+        self._is_restart = GrowingArray(np.bool_)
 
     def _interval_s(self, device_id: str) -> int:
         device = self.devices.get(device_id)
@@ -59,10 +62,11 @@ class Layout:
 
     def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
         """Learn what the next series is."""
-        for array in (self._device, self._is_link_level, self._is_contact):
+        for array in (self._device, self._is_link_level, self._is_contact, self._is_restart):
             array.grow(series + 1)
         self._device.values[series] = self.numbers.get(device_id, len(self.numbers))
         self._is_link_level.values[series] = quantity in LINK_LEVEL
+        self._is_restart.values[series] = quantity == RESTARTED
         is_openings = quantity == "count" and self._has_contact(device_id)
         self._is_contact.values[series] = is_openings or quantity in self._contacts
 
@@ -79,6 +83,11 @@ class Layout:
     def is_link_level(self) -> Bools:
         """Which series (S,) describe the radio link and not what the device measured."""
         return self._is_link_level.values
+
+    @property
+    def is_restart(self) -> Bools:
+        """Which series (S,) say that the device has just started, so that its counters begin again."""
+        return self._is_restart.values
 
     @property
     def is_contact(self) -> Bools:

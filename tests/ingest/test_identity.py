@@ -100,3 +100,49 @@ def test_a_straggler_judged_in_time_stays_judged_when_the_counter_turns_out_rest
     heard = one.events
     one.take(frame(40, 2, 8))
     assert one.events[: len(heard)] == heard
+
+
+def said(frames: list[tuple[float, int, bool]], *, at_once: bool) -> list[float]:
+    """The minutes of the frames that are left: minute, seq, whether the device says that it has just started."""
+    one = Town(SITE)
+    rows = [
+        [frame(minute, seq, 9.0), *([frame(minute, seq, 1.0, quantity="restarted")] if is_start else [])]
+        for minute, seq, is_start in frames
+    ]
+    for part in [[said for row in rows for said in row]] if at_once else rows:
+        one.take(*part)
+    return [at_s / MIN_S for at_s, _, _ in one.record.values("trap", "battery_level")]
+
+
+@pytest.mark.bad_input(56)
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize(
+    ("frames", "kept"),
+    [
+        ([(0, 5, False), (10, 6, False), (20, 5, True), (30, 6, False)], [0, 10, 20, 30]),
+        ([(0, 5, False), (10, 6, False), (20, 5, False)], [0, 10]),
+        ([(0, 5, True), (10, 6, False), (10.5, 5, True)], [0, 10]),
+        ([(0, 0, True), (10, 1, False), (80, 0, True), (80.1, 0, True), (90, 1, False)], [0, 10, 80, 90]),
+    ],
+    ids=["says so", "does not: a copy", "a copy of the frame that says so", "and again, by two gateways"],
+)
+def test_a_device_that_says_it_has_restarted_is_believed(
+    frames: list[tuple[float, int, bool]], kept: list[float], at_once: bool
+) -> None:
+    assert said(frames, at_once=at_once) == kept
+
+
+@pytest.mark.bad_input(57)
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_waited_for_hours_and_came_within_one_second_is_in_the_order_of_its_own_time(at_once: bool) -> None:
+    """A join storm: the network's times are hours apart, the receipts are not."""
+    one = Town(SITE)
+    storm = [
+        reading("trap", "battery_level", 50.0 + n % 3, at_s=600 * n, received_s=36_000 + n / 100, seq=n, resent=n < 59)
+        for n in range(60)
+    ]
+    for part in [storm[::-1]] if at_once else [[row] for row in storm]:
+        one.take(*part, now_s=36_001)
+    assert [at_s for at_s, _, _ in one.record.values("trap", "battery_level")] == [600.0 * n for n in range(60)]
+    assert one.record.duplicates == 0
+    assert [value for _, value, _ in one.record.values("trap", "battery_level")] == [50.0 + n % 3 for n in range(60)]
