@@ -14,14 +14,19 @@ Source: https://github.com/decentlab/decentlab-decoders (one file of words and f
     DL-DS18    0 temperature s / 16; 85 degC = just powered, -127 degC = no probe
     DL-DLR2-002 0 pulses, 1 their interval s, 2..3 pulses in all u32
     DL-DLR2-004 0 current s, 3 V / 65536 over the option `shunt_ohm`
+    DL-IAM     battery; 0, 1 as DL-SHT35; pressure / 2 Pa; light (two raw words, not given); CO2 s, its status, raw;
+               movements since the last message; VOC ppb
     DL-IFD     0 fruit size                                                           0.01 mm
     DL-ILT     0 leaf temperature s                                                   0.01 degC
     DL-ISD     0 stem size                                                            0.001 mm
     DL-ISF     0 sap flow, 1, 2 heat velocity, 9 temperature s, 10, 11 voltage s      see the table below
     DL-ITST    0 surface, 1 own temperature, (x - 1000) / 10
     DL-LID     0 mean .. 3 median .. 8 mode of the distance, 9 samples, 10 duration   1 mm
+    DL-LP8P    0, 1 as DL-SHT21; own temperature (x - 5000) / 100, pressure / 2 Pa; 0 CO2 s, 5 its status
+    DL-PM      battery; 0, 1, 3 PM1, 2.5, 10 / 10; 0, 1 as DL-SHT21; pressure / 2 Pa
     DL-PR21/26 0 pressure (16384 = `pmin_bar`, 49152 = `pmax_bar`), 1 temperature (384 = -50 degC, 320 a degree)
     DL-PR36    0 pressure s / `kp` bar, 1 temperature s / 256
+    DL-PR36CTD 0 as DL-PR36; 1, 2 temperature of electronics and water s / 256; 3 conductivity s / `kec` mS/cm
     DL-PYR     0 irradiance s, 15000 W/m2 over 32768
     DL-RAD     0 distance mm, 1 temperature s, 2 reliability s / 100 dB, 3 status
     DL-RHC     0..1 sensor id, 2 humidity / 100, 3 temperature s / 100
@@ -35,14 +40,16 @@ Source: https://github.com/decentlab/decentlab-decoders (one file of words and f
     option          of       what stands on the label of the sensor (or in Decentlab's own decoder of it)
     pmin_bar        DL-PR21, DL-PR26   pressure at the lower end of the range (-1, 0)
     pmax_bar        DL-PR21, DL-PR26   pressure at the upper end of the range (10, 1)
-    kp              DL-PR36            steps of one bar (8192)
+    kp              DL-PR36, -PR36CTD  steps of one bar (8192)
+    kec             DL-PR36CTD         steps of one mS/cm (1024)
     shunt_ohm       DL-DLR2-004        resistor that the current flows through (10)
     resolution_mm   DL-TBRG            rain of one tip of the bucket (0.1)
 
 Every model ends with a battery word in mV. Words that are steps of the method and no observation (alpha, beta and
 Tmax of the DL-ISF, percentiles of the DL-LID, the DL-RHC's sensor id, moisture of the DL-SMTP in no unit, dew points)
 are not given. Of the DL-LID the median is the `distance`. A DL-RAD whose status is not 0 has no trustworthy distance:
-NaN. Albedo is NaN without light. An option that differs from the label makes every value wrong: compare them.
+NaN; so with the CO2 of a DL-IAM or DL-LP8P. Albedo is NaN without light. An option that differs from the label makes
+every value wrong: compare them.
 """
 
 from __future__ import annotations
@@ -118,6 +125,12 @@ class _Scale36(BaseModel):
     kp: _Positive = 8192.0
 
 
+class _Scale36Ctd(_Scale36):
+    """Steps of one bar and of one mS/cm, as they stand on the sensor's label."""
+
+    kec: _Positive = 1024.0
+
+
 class _Shunt(BaseModel):
     """The resistor that the current flows through, in ohm, as it stands on the device's label."""
 
@@ -146,6 +159,13 @@ def _pressure(name: str, said: _Range) -> Model:
 def _pressure36(said: _Scale36) -> Model:
     return _model(
         "DL-PR36", 2, _signed("pressure", 0, said.kp / _BAR_PA), _signed("probe_temperature", 1, 256)
+    )  # fmt: skip
+
+
+def _pressure36ctd(said: _Scale36Ctd) -> Model:
+    return _model(
+        "DL-PR36CTD", 4, _signed("pressure", 0, said.kp / _BAR_PA), _signed("device_temperature", 1, 256),
+        _signed("probe_temperature", 2, 256), _signed("conductivity", 3, said.kec * 10),
     )  # fmt: skip
 
 
@@ -249,6 +269,51 @@ _SHT35 = _model(
     _plain("relative_humidity", 1, 65_535 / 100),
 )  # fmt: skip
 
+_BAROMETER = Block(length=1, words=(_plain("pressure", 0, 1 / 2),))
+_CO2_GATE = Gate(key="co2", by="device_fault", good=(0, 0), closed=1)
+
+
+def _co2(length: int, status_at: int) -> Block:
+    status = Word(key="device_fault", at=status_at, per_unit=1, default=0)
+    return Block(length=length, words=(_signed("co2", 0, 1), status), gate=_CO2_GATE)
+
+
+_IAM = Model(
+    name="DL-IAM",
+    blocks=(
+        BATTERY,
+        _SHT35.blocks[0],
+        _BAROMETER,
+        Block(length=2, words=()),
+        _co2(3, 1),
+        Block(length=1, words=(_plain("motion_count", 0, 1),)),
+        Block(length=1, words=(_plain("tvoc", 0, 1000),)),
+    ),
+)
+_LP8P = Model(
+    name="DL-LP8P",
+    blocks=(
+        _SHT21.blocks[0],
+        Block(
+            length=2,
+            words=(
+                Word(key="device_temperature", at=0, origin=5000, per_unit=100),
+                _plain("pressure", 1, 1 / 2),
+            ),
+        ),
+        _co2(8, 5),
+        BATTERY,
+    ),
+)
+_PM = Model(
+    name="DL-PM",
+    blocks=(
+        BATTERY,
+        Block(length=10, words=(_plain("pm1", 0, 10), _plain("pm2_5", 1, 10), _plain("pm10", 3, 10))),
+        _SHT21.blocks[0],
+        _BAROMETER,
+    ),
+)
 _CWS2 = Model(
     name="DL-CWS2",
     blocks=(
@@ -312,10 +377,11 @@ DEVICES = (
             _PYR,
         )
     ),
-    *(_spec(model) for model in (_RADAR, _RHC, _SHT21, _SHT35, _SMTP, _TP, _TRS11, _TRS12)),
+    *(_spec(model) for model in (_RADAR, _RHC, _SHT21, _SHT35, _IAM, _LP8P, _PM, _SMTP, _TP, _TRS11, _TRS12)),
     _with_options(_Range21, lambda said: _pressure("DL-PR21", said)),
     _with_options(_Range26, lambda said: _pressure("DL-PR26", said)),
     _with_options(_Scale36, _pressure36),
+    _with_options(_Scale36Ctd, _pressure36ctd),
     _with_options(_Shunt, _current),
     _with_options(_Tip, _rain),
 )

@@ -95,6 +95,19 @@ BY_MODEL = {spec.model: spec for spec in DEVICES}
             "soil_moisture": 21_000 * 0.003879 - 69.56, "soil_temperature": 1.0, "conductivity": 0.1,
         }),
         ("decentlab_dl_sht21", "02000100014000a000", {"air_temperature": -2.92, "relative_humidity": 72.125}),
+        ("decentlab_dl_pr36ctd", "0200010001c0007b008300ac00", {
+            "pressure": 200_000.0, "device_temperature": -5.0, "probe_temperature": 3.0, "conductivity": 1.1,
+        }),
+        ("decentlab_dl_iam", "020001007f0b926a51800063380102000184000000000000050114", {
+            "battery_voltage": 2.962, "air_temperature": 27.6783, "relative_humidity": 50.0008, "pressure": 50800.0,
+            "co2": 1024.0, "device_fault": 0.0, "motion_count": 5.0, "tvoc": 0.276,
+        }),
+        ("decentlab_dl_lp8p", "020001000c" + "8190" + "0000" * 4 + "0000" * 3 + "0c25", {
+            "co2": 400.0, "device_fault": 0.0, "battery_voltage": 3.109,
+        }),
+        ("decentlab_dl_pm", "020001000b0c25" + "0025002500270028" + "0000" * 6 + "bd10", {
+            "battery_voltage": 3.109, "pm1": 3.7, "pm2_5": 3.7, "pm10": 4.0, "pressure": 96_800.0,
+        }),
         ("decentlab_dl_cws", "0200010001" + "7c18" + "7e0c" + "9d4c" + "7c18" + "802d" + "7f9c", {
             "target_temperature": -10.0, "air_temperature": -5.0, "relative_humidity": 75.0, "tilt": math.pi / 4,
             "device_temperature": -1.0,
@@ -129,6 +142,15 @@ def test_a_radar_that_reports_a_fault_gives_no_distance() -> None:
     spec = BY_MODEL["decentlab_dl_rad"]
     values = spec.decode(frame(spec, "02586b0001074c88b68a8c0002")).values
     assert math.isnan(values["distance"])
+    assert values["device_fault"] == 2.0
+
+
+@pytest.mark.parametrize("model", ["iam", "lp8p"])
+def test_a_co2_sensor_that_reports_a_fault_gives_no_value(model: str) -> None:
+    spec = BY_MODEL[f"decentlab_dl_{model}"]
+    block = "0010" + "819000020000" if model == "iam" else "0004" + "8190" + "0000" * 4 + "0002" + "0000" * 2
+    values = spec.decode(frame(spec, f"020001{block}")).values
+    assert math.isnan(values["co2"])
     assert values["device_fault"] == 2.0
 
 
@@ -188,7 +210,7 @@ def test_a_wrong_option_is_named(model: str, options: dict[str, object], words: 
 
 def whole_payload(spec: DeviceSpec) -> bytes:
     """Return a payload of the model with every block and all words 0x8000: found by what the model accepts."""
-    for flags in (7, 3):
+    for flags in (0x7F, 0x0F, 7, 3):
         for words in range(1, 20):
             payload = b"\x02\x00\x01" + bytes((0, flags)) + b"\x80\x00" * words
             with suppress(PermanentError):
