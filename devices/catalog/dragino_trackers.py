@@ -9,6 +9,8 @@ Source: https://github.com/dragino/dragino-end-node-decoder
              10     mode, LED; TrackerD: bit 4 moving
       LGT-92 11..12 roll, 13..14 pitch, s16 / 100 degree; 15 HDOP / 100 (0 = none); 16..17 altitude s16 / 100 m
     TrackerD 11..12 humidity / 10 %; 13..14 temperature, s16 / 10 degC (signed: the maker's decoder reads it unsigned)
+    2        LGT-92 before firmware 1.5 (12 bytes, 8 without motion sensor): latitude, longitude s24 / 1e4 degree, alarm
+             and battery as above; 000000 = no fix, 0FFFFF = GPS off because the battery is low
     3        TrackerD: as 2, without humidity and temperature (11 bytes)
     4        TrackerD: log of positions: latitude, longitude, year u16, month, day, hour, minute, second (UTC)
     5        TrackerD: status, battery in bytes 5..6
@@ -16,7 +18,8 @@ Source: https://github.com/dragino/dragino-end-node-decoder
     7        TrackerD: bytes 0..1 alarm and battery
 
 Without a fix both coordinates are NaN; the device sends no older position then. The LGT-92's altitude is left out:
-its 16 bits of centimetres wrap at 327 m. Temperature and humidity are those inside the tracker.
+its 16 bits of centimetres wrap at 327 m; so are roll and pitch of the old form, of which two manuals disagree on the
+unit. Temperature and humidity are those inside the tracker.
 """
 
 from __future__ import annotations
@@ -56,6 +59,12 @@ def _logged(record: bytes, values: Values) -> Decoded:
     )  # fmt: skip
 
 
+_OLD_HEAD = (
+    Field(key="latitude", at=0, size=3, is_signed=True, per_unit=1e4, bad=(-1, 0x0FFFFF)),
+    Field(key="longitude", at=3, size=3, is_signed=True, per_unit=1e4, bad=(-1, 0x0FFFFF)),
+    _sos(6),
+    _battery(6),
+)
 _MOVING = Field(key="in_trip", at=10, low_bit=4, bits=1)
 _HEAD = (*position(0), _sos(8), _battery(8))
 
@@ -73,6 +82,7 @@ _LGT92 = Codec(
             ),
             adjust=_with_fix,
         ),
+        *(Message(ports=(2,), length=length, fields=_OLD_HEAD, adjust=_with_fix) for length in (12, 8)),
     ),
 )
 _TRACKERD = Codec(

@@ -48,6 +48,23 @@ def test_what_is_no_fix_gives_no_position(spec: DeviceSpec, position: str) -> No
     assert values["battery_voltage"] == 4.002
 
 
+@pytest.mark.parametrize("rest", ["04d2fb2e", ""])
+def test_the_old_form_has_positions_of_three_bytes(rest: str) -> None:
+    """The example of the manual, page 13."""
+    assert LGT92.decode(frame(LGT92, "06765ff2960a4b45" + rest)).values == {
+        "latitude": 42.3519, "longitude": -87.9094, "sos": 1.0, "battery_voltage": 2.885,
+    }  # fmt: skip
+
+
+@pytest.mark.bad_input(60)
+@pytest.mark.parametrize("position", ["000000000000", "0fffff0fffff", "ffffffffffff"])
+def test_the_old_form_without_a_fix(position: str) -> None:
+    values = LGT92.decode(frame(LGT92, position + "0b45")).values
+    assert math.isnan(values["latitude"])
+    assert math.isnan(values["longitude"])
+    assert (values["sos"], values["battery_voltage"]) == (0.0, 2.885)
+
+
 def test_the_equator_is_a_place() -> None:
     values = LGT92.decode(frame(LGT92, "00000000" + "06cf3cf8" + TAIL[LGT92.model])).values
     assert (values["latitude"], values["longitude"]) == (0.0, 114.244856)
