@@ -25,7 +25,7 @@ from pydantic import Field
 from devices.model import SECOND_NS, EventState
 from devices.quantities import label_value
 from ingest.batch import Batch, Bools, Int32s, Int64s
-from ingest.counters import steps
+from ingest.counters import moduli_of, steps
 from ingest.events import Mark, Subject
 from ingest.plugins import Params, Scope, View, Watched
 from ingest.runs import is_first, is_last, shifted
@@ -122,7 +122,7 @@ class Contacts:
         place = self._table.add(watched.device_id, unit=watched.unit)
         if place == len(self._subjects):
             self._subjects.append(Subject(key=watched.device_id, device_id=watched.device_id, quantity=self._quantity))
-            self._moduli.append(watched.count_moduli)
+            self._moduli.append(moduli_of(watched.model, "count"))
             self._sprung_value.grow(place + 1)
             self._lost_ns.grow(place + 1)
             self._sprung_value.values[place] = float(watched.sprung_when_open)

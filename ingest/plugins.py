@@ -36,7 +36,7 @@ class Watched:
     """A device or gateway as rules and checks see it. `unit` is its unit in the rule's timeline.
 
     `quantities` are those the model may give; `listed` those the site says must not fall silent; `home` is empty
-    for a device of no home; `count_moduli` as `ingest.counters.moduli_of` gives them.
+    for a device of no home; `model` is empty for a gateway.
     """
 
     device_id: str
@@ -48,7 +48,7 @@ class Watched:
     sprung_when_open: bool = True
     mount_height_m: float | None = None
     derives_depth: bool = False
-    count_moduli: tuple[float, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from devices.model import PermanentError, Severity
 from devices.site import Check, Device, Problem, Rule, Site
 from ingest.batch import Int32s
-from ingest.counters import moduli_of
 from ingest.layout import Layout
 from ingest.plugins import CheckRunner, CheckSpec, Params, RuleRunner, RuleSpec, Scope, Watched, load_checks, load_rules
 
@@ -154,7 +153,7 @@ def _watched(layout: Layout, device_id: str, *, unit: int) -> Watched:
         sprung_when_open=device.sprung_when == "open",
         mount_height_m=device.mount_height_m,
         derives_depth=device.mount_height_m is not None,
-        count_moduli=moduli_of(device.model, "count"),
+        model=device.model,
     )
 
 
