@@ -52,6 +52,11 @@ def test_a_movement_that_begins_is_news_whatever_else_changed() -> None:
     assert news(still, MOVED | {"battery_level": 79.0}, still, MOVED) == [0.0, 1.0, 0.0, 1.0]
 
 
+def test_no_movement_is_said_again_as_often_as_it_comes() -> None:
+    still = MOVED | {"occupancy": 0.0}
+    assert news(still, still | {"battery_level": 79.0}, still | {"battery_level": 79.0}) == [0.0, 0.0, 0.0]
+
+
 def test_seen_again_by_the_network_is_triggered_again() -> None:
     assert news(MOVED, MOVED, MOVED, seen=(1_000, 2_000, 2_000)) == [1.0, 1.0, None]
 
