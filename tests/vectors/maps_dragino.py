@@ -60,6 +60,8 @@ FAMILIES = (
             ("dragino", "lht52"): "dragino_lht52",
             ("dragino", "lse01"): "dragino_lse01",
             ("dragino", "lsn50v2-d23"): "dragino_lsn50v2_d23",
+            ("dragino", "s31-lb"): "dragino_s31_lb",
+            ("dragino", "s31lb-ls"): "dragino_s31_lb",
             ("dragino", "trackerd"): "dragino_trackerd",
         },
         fields={
@@ -105,6 +107,10 @@ FAMILIES = (
                 "soilTemperature": same("soil_temperature"),
                 "soilConductivity": times("conductivity", 1e-4),
             },
+            "dragino_s31_lb": {
+                "temperature": same("air_temperature"),
+                "humidity": same("relative_humidity"),
+            },
             "dragino_lsn50v2_d23": {
                 "temperature": same("probe_temperature"),
                 "c2temperature": same("probe_temperature.2"),
@@ -146,6 +152,9 @@ FAMILIES = (
             "Ext_sensor": "which sensor is plugged in",
             "externalSensor": "which sensor is plugged in",
             "connectionStatus": "makes the probe's value bad when it is loose",
+            "alarmFlag": _NOTICE,
+            "modStatus": _NOTICE,
+            "pa8": "a pin that nothing is connected to",
             "Firmware_Version": "a version",
             "Freq_Band": _NOTICE,
             "Sub_Band": _NOTICE,
@@ -163,6 +172,7 @@ FAMILIES = (
             "ttn:dragino/lwl02/uplink/1": _SEVEN_BYTES,
             "ttn:dragino/dds75-lb/uplink/1": _COPY,
             "ttn:dragino/lds12-lb/uplink/1": _COPY,
+            "ttn:dragino/s31-lb/uplink/1": _COPY,
             "ttn:dragino/lht65n-pir/uplink/2": _PORT,
             "ttn:dragino/lht65n-e31f/uplink/2": _PORT,
         },

@@ -41,8 +41,6 @@ OUT_OF_SCOPE = (
     "dragino/lmds200",
     "dragino/lt-22222-l",
     "dragino/ps-lb",
-    "dragino/s31-lb",
-    "dragino/s31lb-ls",
     "dragino/sdi-12",
     "dragino/t68dl",
     "elsys/ers-interact-lite",

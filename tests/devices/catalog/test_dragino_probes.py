@@ -52,6 +52,17 @@ def test_what_a_missing_probe_says_is_no_temperature(word: str) -> None:
     assert values["battery_voltage"] == 3.649
 
 
+@pytest.mark.bad_input(50)
+@pytest.mark.parametrize("model", ["lsn50v2_s31", "s31_lb"])
+def test_air_from_an_sht31(model: str) -> None:
+    spec = BY_MODEL[model]
+    assert spec.decode(frame(spec, "0e1c68a2ef9b00ff9c0191")).values == {
+        "battery_voltage": 3.612, "air_temperature": -10.0, "relative_humidity": 40.1,
+    }  # fmt: skip
+    assert spec.decode(frame(spec, "0e1c68a2ef9b0001130000")).values == {"battery_voltage": 3.612}
+    assert math.isnan(spec.decode(frame(spec, "0e1c68a2ef9b007fff0191")).values["air_temperature"])
+
+
 @pytest.mark.parametrize("payload", ["0e4100820000040034fffd", "0e41008200007c0034fffd", "0e41008200000c0034ff"])
 def test_another_mode_or_length_is_refused(payload: str) -> None:
     with pytest.raises(PermanentError, match="no message of a LSN50v2-D23"):
