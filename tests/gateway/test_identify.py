@@ -35,6 +35,11 @@ def some_models(*names: str) -> dict[str, DeviceSpec]:
     return {name: load_catalog()[name] for name in names}
 
 
+def at_addresses(spec: DeviceSpec, *addresses: str) -> DeviceSpec:
+    assert spec.polling is not None
+    return replace(spec, polling=replace(spec.polling, addresses=addresses))
+
+
 class Stick:
     """An EnOcean stick that answers to the question about its version, as in the ESP3 document."""
 
@@ -77,6 +82,7 @@ def test_one_that_speaks_is_heard(link: Path) -> None:
 
 def test_one_that_answers_is_asked_who_it_is(link: Path) -> None:
     specs = some_models("maxbotix_mb7374", "campbell_sr50a_sdi12")
+    specs["campbell_sr50a_sdi12"] = at_addresses(specs["campbell_sr50a_sdi12"], "0", "1")
     polling = specs["campbell_sr50a_sdi12"].polling
     assert polling is not None
     voice = Answering(polling.instrument("1"), Decoded(values={}))
@@ -86,9 +92,7 @@ def test_one_that_answers_is_asked_who_it_is(link: Path) -> None:
 
 
 def test_several_on_a_bus_are_all_found(link: Path) -> None:
-    spec = toy_spec()
-    assert spec.polling is not None
-    spec = replace(spec, polling=replace(spec.polling, addresses=("a", "b", "c")))
+    spec = at_addresses(toy_spec(), "a", "b", "c")
     voices = [Answering(ToyInstrument(address=address), Decoded(values={})) for address in "ac"]
     with opened(running(link, *voices), link):
         found = identify(link, {"toy": spec})
@@ -106,9 +110,7 @@ def test_an_enocean_stick_tells_its_version(link: Path) -> None:
 
 def test_the_same_question_is_put_once_however_many_models_begin_with_it(link: Path) -> None:
     specs = some_models("campbell_sr50a_sdi12", "campbell_sr50at_sdi12", "campbell_snowvue10")
-    for name, spec in specs.items():
-        assert spec.polling is not None
-        specs[name] = replace(spec, polling=replace(spec.polling, addresses=("0",)))
+    specs = {name: at_addresses(spec, "0") for name, spec in specs.items()}
     polling = specs["campbell_snowvue10"].polling
     assert polling is not None
     voice = Answering(polling.instrument("0"), Decoded(values={}))

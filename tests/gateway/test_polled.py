@@ -15,6 +15,7 @@ from devices.model import SECOND_NS, Decoded, DeviceSpec, TransientError
 from devices.polling import Ask, Got, Rest, Session
 from devices.registry import load_catalog
 from firmware_sim.instruments import Answering
+from gateway.line_watch import WatchLimits
 from gateway.sources.polled import PolledDevice, PolledOptions, PolledSource
 from gateway.spool import Spool
 from tests.gateway.lines import (
@@ -44,7 +45,13 @@ def source_of(
     line = next(iter(specs.values()))[0].serial
     assert line is not None
     options = PolledOptions(
-        name="serial-0", gateway_id=GATEWAY, port=str(port), line=line, baud=9600, devices=tuple(devices)
+        name="serial-0",
+        gateway_id=GATEWAY,
+        port=str(port),
+        line=line,
+        baud=9600,
+        devices=tuple(devices),
+        limits=WatchLimits(failures=2),
     )
     intake = intake_of(spool, {device_id: spec for device_id, (spec, _) in specs.items()})
     return PolledSource(options, intake, clock=clock)
