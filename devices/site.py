@@ -230,7 +230,7 @@ class HomeAssistant(_Part):
 
 
 class Site(_Part):
-    """All of `site.toml`. `channel.<name>` holds the parameters of a channel plugin (host, port, sender …)."""
+    """All of `site.toml`. `channel.<name>` and `store.<name>` hold the parameters of those plugins."""
 
     version: Literal[1]
     town: Town
@@ -248,6 +248,7 @@ class Site(_Part):
     check: tuple[Check, ...] = ()
     route: tuple[Route, ...] = ()
     channel: dict[str, dict[str, Any]] = {}
+    store: dict[str, dict[str, Any]] = {}
 
     def stations_by_id(self) -> Mapping[str, Station]:
         """Return the stations by id."""

@@ -103,11 +103,32 @@ def _toml(text: str) -> dict[str, Any]:
 
 
 def _placed(table: dict[str, Any], folder: Path | None) -> dict[str, Any]:
-    """Make the codec folder absolute: services are not started where the site file lies."""
-    codecs = table.get("codecs")
-    if folder is not None and isinstance(codecs, dict) and isinstance(codecs.get("folder"), str) and codecs["folder"]:
-        codecs["folder"] = str((folder / codecs["folder"]).absolute())
+    """Make the paths in it absolute: services are not started where the site file lies."""
+    if folder is not None:
+        codecs = table.get("codecs")
+        if isinstance(codecs, dict):
+            _place(codecs, "folder", folder)
+        _place_files(table, folder)
     return table
+
+
+def _place_files(part: object, folder: Path) -> None:
+    """Keys that name a file (`password_file`, `token_file`) do so by their ending, in tables of plugins too."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key.endswith("_file"):
+                _place(part, key, folder)
+            else:
+                _place_files(value, folder)
+    elif isinstance(part, list):
+        for item in part:
+            _place_files(item, folder)
+
+
+def _place(table: dict[str, Any], key: str, folder: Path) -> None:
+    path = table.get(key)
+    if isinstance(path, str) and path:
+        table[key] = str((folder / path).absolute())
 
 
 def _slip(detail: dict[str, Any]) -> _Slip:

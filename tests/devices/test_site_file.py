@@ -341,3 +341,14 @@ def test_what_no_gateway_reads_is_refused_by_name(kind: str) -> None:
     text = BASE + f'[[gateway]]\nid = "g"\nname = "G"\nsource = [{{ kind = "{kind}", host = "127.0.0.1" }}]\n'
     (problem,) = problems_of(text)
     assert problem.endswith(f"gateway[0].source[0].kind: Input should be 'serial', 'mqtt' or 'http' (got '{kind}')")
+
+
+def test_paths_count_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    text = BASE + '[codecs]\nfolder = ""\n[home_assistant]\npassword_file = "secrets/ha"\n'
+    text += '[channel.smtp]\npassword_file = "/etc/smtp"\n[store.influx]\ntoken_file = "token"\n'
+    (tmp_path / "site.toml").write_text(text, encoding="utf-8")
+    site = load_site(tmp_path / "site.toml")
+    assert site.codecs.folder == ""
+    assert site.home_assistant.password_file == str(tmp_path / "secrets/ha")
+    assert site.channel["smtp"]["password_file"] == "/etc/smtp"
+    assert site.store["influx"]["token_file"] == str(tmp_path / "token")
