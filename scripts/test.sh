@@ -17,16 +17,17 @@ missing_packages() {
     has_command mosquitto || echo mosquitto
     has_command chromium || echo chromium
     has_command socat || echo socat
+    has_command victoria-metrics || echo victoria-metrics
     has_package fonts-noto-cjk || compgen -G '/usr/share/fonts/*/noto*/*CJK*' >/dev/null || echo fonts-noto-cjk
     has_pip || echo python3-venv
 }
 
-# Debian starts a broker as soon as it is installed. The tests start their own; stop the one we brought.
-stop_installed_broker() {
+# Debian starts servers as soon as they are installed. The tests start their own; stop those we brought.
+stop_installed() {
     if [ -d /run/systemd/system ]; then
-        systemctl disable --now mosquitto.service || true
-    elif [ -x /etc/init.d/mosquitto ]; then
-        /etc/init.d/mosquitto stop || true
+        systemctl disable --now "$1.service" || true
+    elif [ -x "/etc/init.d/$1" ]; then
+        "/etc/init.d/$1" stop || true
     fi
 }
 
@@ -36,7 +37,10 @@ install_packages() {
     apt-get -qq update
     # RUNLEVEL=1 keeps invoke-rc.d from starting services where there is no systemd.
     RUNLEVEL=1 apt-get -qq install -y --no-install-recommends "$@"
-    case " $* " in *" mosquitto "*) stop_installed_broker ;; esac
+    local server
+    for server in mosquitto victoria-metrics; do
+        case " $* " in *" $server "*) stop_installed "$server" ;; esac
+    done
 }
 
 provide_packages() {
