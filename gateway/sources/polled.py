@@ -211,5 +211,6 @@ class PolledSource:
 
 
 def _due_ns(talker: _Talker, now_ns: int) -> int:
-    """Return when it is due. A clock that was set back does not stop the rounds."""
-    return min(talker.due_ns, now_ns + talker.interval_ns)
+    """Return when it is due. A clock that was set back does not stop the rounds: one interval at most is waited."""
+    talker.due_ns = min(talker.due_ns, now_ns + talker.interval_ns)
+    return talker.due_ns

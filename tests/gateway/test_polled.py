@@ -16,7 +16,7 @@ from devices.polling import Ask, Got, Rest, Session
 from devices.registry import load_catalog
 from firmware_sim.instruments import Answering
 from gateway.line_watch import WatchLimits
-from gateway.sources.polled import PolledDevice, PolledOptions, PolledSource
+from gateway.sources.polled import PolledDevice, PolledOptions, PolledSource, _due_ns, _Talker
 from gateway.spool import Spool
 from tests.gateway.lines import (
     GATEWAY,
@@ -28,6 +28,7 @@ from tests.gateway.lines import (
     intake_of,
     running,
     toy_length,
+    toy_session,
     toy_spec,
 )
 from tests.gateway.spools import all_waiting, open_spool
@@ -231,6 +232,32 @@ def test_while_one_rests_the_others_are_asked(tmp_path: Path) -> None:
         wait_until(lambda: 2.0 in heard.values("slow", "distance"))
     order = [json.loads(stored.body)[0]["n"] for stored in all_waiting(heard.spool)]
     assert order.index("slow/distance") >= 2
+
+
+def test_who_is_due_comes_before_who_is_tried_again_and_a_dialogue_under_way_before_both(tmp_path: Path) -> None:
+    source = source_of(open_spool(tmp_path), "unused", {name: (toy_spec(), name[0]) for name in ("a1", "b1", "c1")})
+    now_s, now_ns = time.monotonic(), REAL_TIME.now_ns()
+    devices = source._options.devices
+    failed = _Talker(device=devices[0], due_ns=0, resume_s=now_s - 60.0, failures=3)
+    due = _Talker(device=devices[1], due_ns=now_ns - SECOND_NS)
+    resting = _Talker(device=devices[2], due_ns=0, resume_s=now_s - 0.1, session=toy_session("c"))
+    source._talkers = [failed, due, resting]
+    assert source._whose_turn() is resting
+    source._talkers = [failed, due]
+    assert source._whose_turn() is due
+    due.due_ns = now_ns + 60 * SECOND_NS
+    assert source._whose_turn() is failed
+    failed.resume_s = now_s + 60.0
+    assert source._whose_turn() is None
+
+
+def test_a_clock_that_was_set_back_nine_hours_does_not_stop_the_rounds(tmp_path: Path) -> None:
+    source = source_of(open_spool(tmp_path), "unused", {"g": (toy_spec(interval_s=60.0), "")})
+    in_nine_hours_ns = REAL_TIME.now_ns() + 9 * 3_600 * SECOND_NS
+    source._talkers = [_Talker(device=source._options.devices[0], due_ns=in_nine_hours_ns)]
+    talker, now_ns = source._talkers[0], REAL_TIME.now_ns()
+    assert source._whose_turn() is None
+    assert _due_ns(talker, now_ns + 60 * SECOND_NS) <= now_ns + 61 * SECOND_NS
 
 
 def test_a_driver_with_a_mistake_takes_nothing_from_the_others(tmp_path: Path) -> None:
