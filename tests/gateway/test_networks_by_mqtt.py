@@ -80,6 +80,21 @@ def publish(publisher: Publisher, topic: str, body: Any, *, retain: bool = False
     assert publisher.publish(topic, payload, retain=retain)
 
 
+def wait_until_kept(broker: Broker, count: int) -> None:
+    """Wait until the broker has `count` messages for whoever asks."""
+    probe, seen = Subscriber(link(broker.port, "probe"), ["zigbee2mqtt/#"]), set[str]()
+
+    def are_seen() -> bool:
+        seen.update(message.topic for message in probe.take(timeout_s=0.1, most=10))
+        return len(seen) == count
+
+    probe.start()
+    try:
+        wait_until(are_seen, 20.0)
+    finally:
+        probe.stop()
+
+
 @needs_mosquitto
 @pytest.mark.bad_input(72, 85)
 def test_retained_ghosts_are_history_and_a_battery_report_is_no_movement(tmp_path: Path) -> None:
@@ -87,6 +102,7 @@ def test_retained_ghosts_are_history_and_a_battery_report_is_no_movement(tmp_pat
     with network(tmp_path) as (broker, bridge):
         publish(bridge, STATE, {"occupancy": True, "battery": 80}, retain=True)
         publish(bridge, AVAILABILITY, b"online", retain=True)
+        wait_until_kept(broker, 2)
         with listening(broker, spool):
             wait_until(lambda: len(said(spool)) == 3, what=lambda: str(said(spool)))
             assert sorted(said(spool)) == [
