@@ -30,8 +30,9 @@ class Pulse:
         self._due_ns = 0
 
     def due_ns(self, *, now_ns: int) -> int:
-        """Return the town time of the next beat. A clock that was set back does not stop the pulse."""
-        return min(self._due_ns, now_ns + self._options.interval_ns)
+        """Return the town time of the next beat. A clock set back does not stop it: one interval is the longest wait."""
+        self._due_ns = min(self._due_ns, now_ns + self._options.interval_ns)
+        return self._due_ns
 
     def beat(self, *, now_ns: int) -> bool:
         """Put the figures into the spool when it is time; beats that were missed are not made up for.

@@ -34,10 +34,10 @@ def test_missed_beats_are_not_made_up_for(tmp_path: Path) -> None:
     assert beats(pulse, 0, 10 * MINUTE_NS, 10 * MINUTE_NS + 1, 11 * MINUTE_NS) == [True, True, False, True]
 
 
+@pytest.mark.bad_input(88)
 def test_a_clock_set_back_does_not_stop_the_pulse(tmp_path: Path) -> None:
     pulse = make_pulse(tmp_path, open_spool(tmp_path))
-    assert beats(pulse, 1_000 * MINUTE_NS, 0) == [True, False]
-    assert pulse.due_ns(now_ns=START_NS) == START_NS + MINUTE_NS
+    assert beats(pulse, 1_000 * MINUTE_NS, 0, MINUTE_NS - 1, MINUTE_NS) == [True, False, False, True]
 
 
 def test_a_beat_says_how_the_gateway_is(tmp_path: Path) -> None:
