@@ -30,7 +30,7 @@ class Pulse:
         self._due_ns = 0
 
     def due_ns(self, *, now_ns: int) -> int:
-        """Return the town time of the next beat. A clock set back does not stop it: one interval is the longest wait."""
+        """Return the town time of the next beat. A clock set back does not stop it: it waits one interval at most."""
         self._due_ns = min(self._due_ns, now_ns + self._options.interval_ns)
         return self._due_ns
 
