@@ -28,6 +28,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _TOPIC_CHARS = 256
+_MOST_DRAINED = 1 << 20
 _MOST_FIELDS = 100
 _FORM = "application/x-www-form-urlencoded"
 _TYPES = frozenset(
@@ -184,7 +185,7 @@ class PushApp:
         """Return the body, None when the sender went away in the middle of it."""
         most = self.limits.body_bytes
         length = _header(headers, "content-length")
-        if length.isdigit() and int(length) > most:
+        if length.isdigit() and int(length) > _MOST_DRAINED:
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"longer than {most} bytes")
         body = bytearray()
         try:
@@ -194,9 +195,11 @@ class PushApp:
                     if event["type"] == "http.disconnect":
                         return None
                     body += event.get("body", b"")
-                    if len(body) > most:
+                    has_more = event.get("more_body", False)
+                    # what is only a little too long is read to its end, else the sender would not hear the answer
+                    if len(body) > _MOST_DRAINED or (len(body) > most and not has_more):
                         raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"longer than {most} bytes")
-                    if not event.get("more_body", False):
+                    if not has_more:
                         return bytes(body)
         except TimeoutError:
             raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "the body did not come in time") from None

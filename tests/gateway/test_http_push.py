@@ -182,7 +182,7 @@ def test_neither_token_nor_message_is_in_a_log(tmp_path: Path, caplog: pytest.Lo
 
 
 def test_a_connection_that_asks_nothing_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_push, "_CONNECTION_S", 0.2)
+    monkeypatch.setattr(http_push, "_CONNECTION_S", 1.0)
     with pushing(open_spool(tmp_path)) as client:
         port = client.base_url.port
         assert port is not None
@@ -236,7 +236,13 @@ class Wire:
     """One request to the application itself, with its body in pieces."""
 
     def __init__(self, *pieces: bytes | None, path: str = "/push/u/t") -> None:
-        self.scope = {"type": "http", "method": "POST", "path": path, "headers": [], "query_string": b""}
+        self.scope: dict[str, Any] = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "headers": [],
+            "query_string": b"",
+        }
         self.sent: list[dict[str, Any]] = []
         self._pieces = list(pieces)
 
@@ -278,6 +284,14 @@ def test_a_sender_that_goes_away_gets_no_answer() -> None:
 
 def test_a_body_that_does_not_come_in_time_is_refused() -> None:
     assert run(status_of(make_app([0.0]), Wire(b"{", None))) == 408
+
+
+def test_a_body_without_end_is_not_read_to_its_end() -> None:
+    wire = Wire(*[b"x" * 60_000] * 30)
+    assert run(status_of(make_app([0.0]), wire)) == 413
+    declared = Wire(b"x")
+    declared.scope["headers"] = [(b"content-length", b"99999999999")]
+    assert run(status_of(make_app([0.0]), declared)) == 413
 
 
 def test_a_token_may_push_so_often_and_again_later() -> None:
