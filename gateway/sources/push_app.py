@@ -185,7 +185,7 @@ class PushApp:
         """Return the body, None when the sender went away in the middle of it."""
         most = self.limits.body_bytes
         length = _header(headers, "content-length")
-        if length.isdigit() and int(length) > _MOST_DRAINED:
+        if length.isascii() and length.isdigit() and int(length[:12]) > _MOST_DRAINED:
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"longer than {most} bytes")
         body = bytearray()
         try:
