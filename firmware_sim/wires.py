@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from devices.fitting import fit_devices
 from devices.model import Decoded, DeviceSpec, Envelope, PermanentError, Reading, TransientError, Transport, UplinkSpec
-from devices.registry import load_catalog, load_uplinks
+from devices.quantities import base_key
+from devices.registry import load_uplinks
 from devices.senml import encode_readings
 from devices.site import Device, Site, Source
 from firmware_sim.rows import Uttering
@@ -37,7 +39,7 @@ class Wires:
     site: Site
     patience: Patience
     _devices: Mapping[str, Device] = field(init=False)
-    _catalog: Mapping[str, DeviceSpec] = field(default_factory=load_catalog)
+    _specs: Mapping[str, DeviceSpec] = field(init=False)
     _uplinks: Mapping[str, UplinkSpec] = field(default_factory=load_uplinks)
     _serial: dict[str, SerialSender] = field(default_factory=dict)
     _mqtt: dict[str, MqttSender] = field(default_factory=dict)
@@ -45,15 +47,13 @@ class Wires:
     def __post_init__(self) -> None:
         """Look up devices once; a long recording asks for every row."""
         self._devices = self.site.devices_by_id()
+        self._specs = fit_devices(self.site)
 
     def serial_ports(self, device_ids: Collection[str]) -> set[str]:
-        """Return the ports of the serial devices among `device_ids`."""
+        """Return the ports of the lines on which `device_ids` are heard: their own, or that of a radio stick."""
         devices = [self._device(device_id) for device_id in device_ids]
-        return {
-            self._serial_source(device).port
-            for device in devices
-            if device.model != DIRECT_MODEL and self._spec(device).transport == "serial"
-        }
+        sources = [self._source(device) for device in devices if device.model != DIRECT_MODEL]
+        return {source.port for source in sources if source.kind == "serial"}
 
     def open_lines(self, ports: set[str]) -> None:
         """Make the serial lines `ports`, then wait until somebody reads each.
@@ -74,7 +74,8 @@ class Wires:
         for device_id, quantities in sorted(said.items()):
             device = self._device(device_id)
             spec = self._spec(device)
-            unknown = sorted(set(quantities) - set(spec.quantities) - _link_quantities(spec))
+            link = _link_quantities(spec)
+            unknown = sorted(key for key in set(quantities) if base_key(key) not in {*spec.quantities, *link})
             if unknown:
                 raise PermanentError(f"device {device_id!r} ({device.model}) cannot say {unknown[0]!r}")
             if spec.transport == "serial":
@@ -93,7 +94,7 @@ class Wires:
         if device.model == DIRECT_MODEL:
             return self._say_directly(uttering)
         spec = self._spec(device)
-        own = {key: value for key, value in uttering.values.items() if key in spec.quantities}
+        own = {key: value for key, value in uttering.values.items() if base_key(key) in spec.quantities}
         said = Decoded(values=own, seq=uttering.seq, observed_ns=uttering.observed_ns)
         link = {key: value for key, value in uttering.values.items() if key not in own}
         frame = replace(spec.encode(said), gateway_id="sim", address=device.address, received_ns=sent_ns)
@@ -159,6 +160,8 @@ class Wires:
     def _publish(self, envelope: Envelope) -> bool:
         source, uplink = self._network(envelope.frame.transport)
         topic, payload = uplink.wrap(envelope)
+        if source.kind == "serial":
+            return self._line(source.port).send(payload)
         return self._client(source.host, source.port_number, f"sim-{uplink.name}").send(topic=topic, payload=payload)
 
     def _device(self, device_id: str) -> Device:
@@ -168,7 +171,15 @@ class Wires:
         return device
 
     def _spec(self, device: Device) -> DeviceSpec:
-        return self._catalog[device.model]
+        spec = self._specs[device.id]
+        if spec.polling is not None:
+            message = f"model {spec.model} speaks only when it is asked: satomori sim instrument stands in for it"
+            raise PermanentError(f"device {device.id!r}: {message}")
+        return spec
+
+    def _source(self, device: Device) -> Source:
+        spec = self._spec(device)
+        return self._serial_source(device) if spec.transport == "serial" else self._network(spec.transport)[0]
 
     def _line(self, port: str) -> SerialSender:
         if port not in self._serial:
@@ -195,7 +206,7 @@ class Wires:
         for gateway in self.site.gateway:
             for source in gateway.source:
                 uplink = self._uplinks.get(source.uplink)
-                if uplink is not None and uplink.carries == transport:
+                if uplink is not None and uplink.carries == transport and source.kind != "http":
                     return source, uplink
         raise PermanentError(f"no gateway of the site has a source that carries {transport}")
 
