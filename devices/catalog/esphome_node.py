@@ -8,7 +8,7 @@ Source: https://esphome.io/components/mqtt.html
     unit, factor, offset, words, unknown, bad   as in the model `json_mapped`; ON and OFF are 1 and 0 by themselves
     "nan"             the sensor does not answer: NaN
 
-Objects that are not mapped are nobody's business and give nothing.
+Objects that are not mapped are nobody's business and give nothing. Address: the node's name (uplink `esphome`).
 """
 
 from __future__ import annotations

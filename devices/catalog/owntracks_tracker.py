@@ -11,7 +11,8 @@ Source: https://owntracks.org/booklet/tech/json/
     batt         battery_level, %
     p            pressure, kPa
 
-Third parties write numbers as texts and -1 for what they do not know. 0, 0 is no position.
+Third parties write numbers as texts and -1 for what they do not know. 0, 0 is no position. Address:
+<user>/<device> (uplink `owntracks`).
 """
 
 from __future__ import annotations

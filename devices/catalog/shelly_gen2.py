@@ -19,7 +19,7 @@ Source: https://shelly-api-docs.shelly.cloud/gen2/
     NotifyEvent          events[].event               button: single_push, double_push, triple_push, long_push
 
 A notification is a delta: what it does not name has not changed, and one without any of the fields says nothing. A
-sensor that fails has null or `errors`: absent.
+sensor that fails has null or `errors`: absent. Address: the device's MQTT prefix, such as shellyplus1-a8032abe54dc.
 """
 
 from __future__ import annotations

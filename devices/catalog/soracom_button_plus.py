@@ -8,7 +8,8 @@ Source: https://users.soracom.io/ja-jp/guides/iot-devices/lte-m-button-plus/form
     batteryLevel    battery_level: 0.25, 0.5, 0.75 or 1 of the whole
     binaryParserEnabled   true, always
 
-There is neither a frame counter nor a time: the platform's envelope dates a press (uplink `soracom`).
+There is neither a frame counter nor a time: the platform's envelope dates a press (uplink `soracom`). Address: the
+IMSI.
 """
 
 from __future__ import annotations

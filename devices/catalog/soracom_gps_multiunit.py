@@ -11,6 +11,7 @@ Source: https://users.soracom.io/ja-jp/guides/iot-devices/gps-multiunit/format
     type         0 periodic or moved, 1 sent by hand (button single), -1 fault (device_fault 1, the values are bad)
 
 Keys may be missing. All zero (a keep-alive that a parser made of nothing) is no position.
+Address: the IMSI (uplink `soracom`).
 """
 
 from __future__ import annotations

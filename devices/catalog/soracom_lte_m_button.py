@@ -14,6 +14,7 @@ Source: https://developers.soracom.io/en/docs/soracom-lte-m-button/message-examp
 
 The counts of a timer message are sums over a fifth of the interval; they name no instant and are not read, so a button
 that is to raise alarms must be in an event or alert mode.
+Address: the IMSI (uplink `soracom`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Source: https://github.com/OpenWonderLabs/SwitchBotAPI (folder devices; one page
 
 `deviceType` decides nothing: the maker's own sample of a presence sensor calls itself WoContact. What a message has of
 the model's fields is read; a message that has none of them is refused and names the type. `lightLevel` (1 to 20) is no
-quantity.
+quantity. Address: the MAC, twelve hex digits in lower case, without colons (uplink `switchbot`).
 """
 
 from __future__ import annotations

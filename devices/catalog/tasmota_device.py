@@ -21,7 +21,8 @@ Source: https://tasmota.github.io/docs/Sensor-Configuration/ and https://tasmota
     Click; 0006!FD 00, 01, 02; Power 2 (toggle)   button
 
 A sensor that does not answer is null and absent; -127 and 85 of a DS18B20 are NaN. Inputs (`Switch1`) mean what is
-wired to them: map them with the model `json_mapped`.
+wired to them: map them with the model `json_mapped`. Address: the device's topic; of a Zigbee device `<topic of the
+bridge>/<name>` (uplink `tasmota`).
 """
 
 from __future__ import annotations

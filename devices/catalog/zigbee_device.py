@@ -18,6 +18,8 @@ Source: https://www.zigbee2mqtt.io/guide/usage/exposes.html
     voltage                                voltage, V, of what has power or current; else battery_voltage, mV
     battery, linkquality                   battery_level, %; link_quality, 0 to 255
     last_seen                              when it was heard: ISO 8601 with offset, or ms since 1970
+
+Address: the friendly name in Zigbee2MQTT (uplink `zigbee2mqtt`).
 """
 
 from __future__ import annotations
