@@ -27,9 +27,9 @@ from ingest.batch import Floats, Int64s
 DAYS: Final = 45
 MOST_DAYS: Final = 3_650.0
 NO_VALUE: Final = 0
-NO_TEMPERATURE: Final = -32_768
+NO_TEMPERATURE: Final = -128
 VALUE_STEP: Final = 0.001
-TEMPERATURE_STEP: Final = 0.01
+TEMPERATURE_STEP: Final = 1.0
 
 _LEARNED_K2 = 50.0  # sum of squares of temperature differences that weighs as much as knowing nothing
 _MOST_PER_K = 0.01  # of the value

@@ -116,18 +116,19 @@ class StateTable:
         self._mid.values[places] = self._now.values[places]
 
     def dump(self, unit: int) -> Iterator[tuple[str, bytes]]:
-        """Yield key and bytes (now, mid, base) of each subject of `unit`."""
+        """Yield key and bytes (now, mid, base; one for all three when they are equal) of each subject of `unit`."""
         for place in self._of_unit.get(unit, ()):
-            records = (array.values[place].tobytes() for array in (self._now, self._mid, self._base))
-            yield self.keys[place], b"".join(records)
+            now, mid, base = (array.values[place].tobytes() for array in (self._now, self._mid, self._base))
+            yield self.keys[place], now if now == mid == base else now + mid + base
 
     def load(self, key: str, record: bytes) -> bool:
         """Set the subject `key` to what `dump` gave; False when it is unknown here or was written in another form."""
         place = self._places.get(key)
         dtype = self._now.values.dtype
-        if place is None or len(record) != 3 * dtype.itemsize:
+        if place is None or len(record) not in (dtype.itemsize, 3 * dtype.itemsize):
             return False
-        now, mid, base = np.frombuffer(record, dtype=dtype)
+        now, *others = np.frombuffer(record, dtype=dtype)
+        mid, base = others or (now, now)
         self._now.values[place], self._mid.values[place], self._base.values[place] = now, mid, base
         return True
 

@@ -44,13 +44,15 @@ _SAME_NS = 7_200 * SECOND_NS
 _KEPT = 0.97  # of what was learned about the temperature, from day to day
 _VOLTAGE, _LEVEL = "battery_voltage", "battery_level"
 _THERMOMETERS = ("air_temperature", "device_temperature")  # of one frame the last one counts
-_STATE = np.dtype(
-    [("day", np.int64), ("sums", np.float64, (7,)), ("air_ns", np.int64), ("air", np.float64),
-     ("newest", np.int64), ("values", np.uint16, (DAYS,)), ("temperatures", np.int16, (DAYS,)),
+# apart, because the first changes with every reading and the second once a day: less is written to the disk
+_TODAY = np.dtype([("day", np.int64), ("sums", np.float64, (7,)), ("air_ns", np.int64), ("air", np.float64)])
+_DAYS = np.dtype(
+    [("newest", np.int64), ("values", np.uint16, (DAYS,)), ("temperatures", np.int8, (DAYS,)),
      ("sxy", np.float64), ("sxx", np.float64), ("fresh", np.float64), ("start_ns", np.int64), ("known_ns", np.int64),
      ("days", np.float64)]
 )  # fmt: skip
-_START = (0, 0.0, 0, np.nan, 0, NO_VALUE, NO_TEMPERATURE, 0.0, 0.0, 0.0, 0, 0, np.nan)
+_TODAY_START = (0, 0.0, 0, np.nan)
+_DAYS_START = (0, NO_VALUE, NO_TEMPERATURE, 0.0, 0.0, 0.0, 0, 0, np.nan)
 
 
 class _Step(NamedTuple):
@@ -82,14 +84,15 @@ class BatteryOutlook(Timeless):
         """Begin with no series."""
         self._scope = scope
         self._params: BatteryOutlookParams = scope.params
-        self._table = StateTable(scope.name, _STATE, start=_START)
+        self._today = StateTable(f"{scope.name}#today", _TODAY, start=_TODAY_START)
+        self._table = StateTable(scope.name, _DAYS, start=_DAYS_START)
         self._place = GrowingArray(np.int32, fill=-1)
         self._rank = GrowingArray(np.int8)
         self._subjects: list[Subject] = []
 
     def tables(self) -> Sequence[StateTable]:
-        """Return the one table: a record for each device."""
-        return (self._table,)
+        """Return the two tables: the day that runs and the days before, a record for each device."""
+        return (self._today, self._table)
 
     def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
         """Take up battery and thermometer of a watched device."""
@@ -98,6 +101,7 @@ class BatteryOutlook(Timeless):
         watched = self._scope.watched.get(device_id)
         if watched is None or quantity not in (_battery(watched), *_THERMOMETERS):
             return
+        self._today.add(device_id, unit=watched.unit)
         place = self._table.add(device_id, unit=watched.unit)
         if place == len(self._subjects):
             self._subjects.append(Subject(key=device_id, device_id=device_id, quantity=_battery(watched)))
@@ -135,7 +139,7 @@ class BatteryOutlook(Timeless):
 
     def _air(self, rows: Batch, place: Int32s, *, is_battery: Bools) -> Floats:
         """Return the newest temperature (N,) up to each row, NaN where there is none or an old one; remember it."""
-        state, first = self._table.now, is_first(place)
+        state, first = self._today.now, is_first(place)
         known = latest(first | ~is_battery)
         air_ns = np.where(is_battery, state["air_ns"][place], rows.observed_ns)[known]
         air = np.where(is_battery, state["air"][place], rows.value)[known]
@@ -145,7 +149,7 @@ class BatteryOutlook(Timeless):
 
     def _add(self, place: int, day: int, sums: Floats, step: _Step) -> list[Mark]:
         """Add the values of a day; return the marks that the end of the day before gives."""
-        state = self._table.now
+        state = self._today.now
         marks: list[Mark] = []
         if day > state["day"][place]:
             marks = self._end_day(place, step) if state["sums"][place][0] else []
@@ -154,16 +158,16 @@ class BatteryOutlook(Timeless):
         return marks
 
     def _end_day(self, place: int, step: _Step) -> list[Mark]:
-        one = self._table.now[place]
-        count, value, warm, _, air, *_ = one["sums"].tolist()
-        day, mean = int(one["day"]), value / count
+        one, today = self._table.now[place], self._today.now[place]
+        count, value, warm, _, air, *_ = today["sums"].tolist()
+        day, mean = int(today["day"]), value / count
         self._learn(place)
         passed = day - int(one["newest"])
         gone = np.arange(day - min(passed, DAYS) + 1, day + 1) % DAYS
         one["values"][gone], one["temperatures"][gone] = NO_VALUE, NO_TEMPERATURE
         one["values"][day % DAYS] = max(1, min(65_535, round(mean / VALUE_STEP / self._scale(place))))
         if warm:
-            one["temperatures"][day % DAYS] = round(float(np.clip(air / warm, -300.0, 300.0)) / TEMPERATURE_STEP)
+            one["temperatures"][day % DAYS] = round(float(np.clip(air / warm, -127.0, 127.0)) / TEMPERATURE_STEP)
         one["newest"] = day
         return self._judge(place, step)
 
@@ -174,7 +178,7 @@ class BatteryOutlook(Timeless):
     def _learn(self, place: int) -> None:
         """Note how the value went with the temperature within the day."""
         one = self._table.now[place]
-        _, _, warm, value, air, product, square = one["sums"].tolist()
+        _, _, warm, value, air, product, square = self._today.now["sums"][place].tolist()
         one["sxy"] *= _KEPT
         one["sxx"] *= _KEPT
         if warm >= 2:

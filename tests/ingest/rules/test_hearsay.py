@@ -59,3 +59,20 @@ def test_a_motion_sensor_that_is_only_said_to_be_online_sees_nothing() -> None:
     hamlet.tick(12 * 3600)
 
     assert hamlet.events == []
+
+
+@pytest.mark.bad_input(73)
+def test_forty_devices_offline_within_a_second_are_no_forty_silences() -> None:
+    """The broker restarts: its last words for everybody come at once, and nobody has died of it."""
+    names = [f"pir-{number}" for number in range(40)]
+    devices = [
+        device(name, model="aqara_rtcgq11lm", station="home-1", more="expected_interval_s = 3600") for name in names
+    ]
+    homes = [f'[[home]]\nid = "h-{name}"\nstation = "home-1"\ndevices = ["{name}"]' for name in names]
+    hamlet = Town(town(*devices, *homes, rule("watch", "no_motion", params="hours = 6.0")))
+    hamlet.take(*(reading(name, "occupancy", 1.0, at_s=0) for name in names))
+    hamlet.take(*(reading(name, "online", 0.0, at_s=60 + number / 40) for number, name in enumerate(names)))
+    hamlet.take(*(reading(name, "online", 1.0, at_s=70 + number / 40) for number, name in enumerate(names)))
+    hamlet.tick(3600)
+
+    assert hamlet.events == []
