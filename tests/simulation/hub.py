@@ -1,0 +1,131 @@
+"""The hub: the real `ingest.consume.Consumer` between the broker, the rules and the journal's twin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from devices.link import AckToken, Message
+from ingest.consume import RECEIPTS_TOPIC, Consumer, Parts
+from ingest.journal_faults import StorageError
+from ingest.receipts import Ledger
+from tests.simulation.broker import Broker, Parcel
+from tests.simulation.journal import JournalTwin, Tables
+from tests.simulation.parts import Crash, Process, SpoolKey, Truth, Violation
+from tests.simulation.rules import Rules
+from tests.simulation.spool import SpoolTwin
+
+_INBOX_MOST = 20
+
+
+class Hub:
+    """Durable: `journal`. `spools`: the true spools, for checks alone."""
+
+    def __init__(self, broker: Broker, truth: Truth, fault: str) -> None:
+        self.process = Process()
+        self.journal = JournalTwin(self.process, truth, fault)
+        self.backup: Tables | None = None
+        self.spools: dict[SpoolKey, SpoolTwin] = {}
+        self._broker, self._truth, self.fault = broker, truth, fault
+        self._consumer: Consumer | None = None
+        self._lives = 0
+        self._generation = -1
+        self._now_s = 0.0
+        self._inbox: list[Message] = []
+        self._checked: dict[str, tuple[bytes, Tables]] = {}
+
+    @property
+    def is_quiet(self) -> bool:
+        return self._consumer is not None and not self._consumer.is_pending
+
+    def has_all_of(self, spool: SpoolTwin) -> bool:
+        """Return whether all that a spool counts as stored is so (again)."""
+        ledger = self.journal.ledgers.get((spool.key[0], spool.epoch), Ledger())
+        return all(row <= ledger.watermark or any(a <= row <= b for a, b in ledger.ahead) for row in spool.done)
+
+    def turn(self, *, now_s: float, now_ns: int) -> None:
+        """Start if need be and do one round of the consumer."""
+        self._now_s = now_s
+        try:
+            if self._consumer is None:
+                self._start(now_s=now_s, now_ns=now_ns)
+            if self._generation != self._broker.generation:
+                self._broker.connect_hub()
+                self._generation = self._broker.generation
+            self._broker.arrive(now_s=now_s)
+            if self._broker.queue and len(self._inbox) < _INBOX_MOST:
+                self._inbox += self._broker.deliver(_INBOX_MOST)
+            assert self._consumer is not None
+            self._consumer.step(timeout_s=0.0, now_ns=lambda: now_ns, now_s=lambda: now_s)
+        except Crash:
+            self.die()
+        except StorageError:
+            return
+
+    def die(self) -> None:
+        self._consumer = None
+        self._inbox = []
+        self._generation = -1
+        self.process.fuse = -1
+
+    def back_up(self) -> None:
+        self.backup = self.journal.tables.copy()
+
+    def restore(self) -> None:
+        """Somebody puts back the backup: a card of the hub died."""
+        self.die()
+        if self.backup is not None:
+            self.journal.tables = self.backup.copy()
+            self._truth.restores += 1
+
+    def take(self, *, timeout_s: float, most: int) -> list[Message]:
+        """Hand out what waits in the session, as `devices.link.Subscriber` does."""
+        self.process.point()
+        given, self._inbox = self._inbox, []
+        return given
+
+    def acknowledge(self, tokens: Sequence[AckToken]) -> None:
+        self.process.point()
+        self._broker.acknowledge(tokens, check=self._check_acknowledged)
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0) -> bool:
+        self.process.point()
+        publisher = topic.removeprefix(f"{RECEIPTS_TOPIC}/")
+        self._check_receipt(publisher, payload)
+        self._broker.tell(publisher, payload, now_s=self._now_s)
+        return True
+
+    def _start(self, *, now_s: float, now_ns: int) -> None:
+        self._lives += 1
+        self.journal.open(now_ns=now_ns)
+        parts = Parts(
+            link=self, processor=Rules(self.journal.tables.state, self.fault), journal=self.journal,  # type: ignore[arg-type]
+            boot_id=str(self._lives),
+        )  # fmt: skip
+        self._consumer = Consumer(parts, now_s=now_s)
+
+    def _check_acknowledged(self, parcel: Parcel) -> None:
+        """Accepted in the hub means committed in the journal."""
+        packet = parcel.packet
+        publisher = parcel.topic.removeprefix("readings/v1/")
+        if packet.epoch:
+            missing = set(packet.rows) - self._truth.committed.get((publisher, packet.epoch), set())
+            if missing:
+                raise Violation(f"the hub acknowledged rows {missing} of {publisher} and did not commit them")
+            return
+        for body in packet.bodies:
+            name = (body.reading.device_id, body.reading.observed_ns, -1)
+            if name not in self.journal.tables.observations:
+                raise Violation(f"the hub acknowledged {name} of a direct device and did not commit it")
+            self._truth.acknowledged[body.name] = "direct"
+
+    def _check_receipt(self, publisher: str, payload: bytes) -> None:
+        checked = self._checked.get(publisher)
+        if checked is not None and checked[0] == payload and checked[1] is self.journal.tables:
+            return
+        self._checked[publisher] = (payload, self.journal.tables)
+        said = json.loads(payload)
+        key = (publisher, said["epoch"])
+        ledger = Ledger(watermark=said["watermark"], ahead=tuple((a, b) for a, b in said["ahead"]))
+        spool = self.spools.get(key)
+        self.journal.check_receipt(key, ledger, None if spool is None else spool.unsent)
