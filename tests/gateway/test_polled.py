@@ -144,6 +144,23 @@ def test_bytes_without_meaning_are_garbage_and_no_data(tmp_path: Path) -> None:
     assert set(heard.values("g", "distance")) == {1.0}
 
 
+class Cutting(ToyInstrument):
+    """Stops in the middle of each answer."""
+
+    def hear(self, data: bytes, says: Decoded) -> list[tuple[float, bytes]]:
+        return [(delay_s, answer[:-2]) for delay_s, answer in ToyInstrument.hear(self, data, says)]
+
+
+def test_half_an_answer_is_garbage_and_not_silence(tmp_path: Path) -> None:
+    heard = Heard(open_spool(tmp_path))
+    with (
+        Sim(tmp_path / "tty", [Answering(Cutting(), Decoded(values={"distance": 1.0}))]),
+        running(source_of(heard.spool, tmp_path / "tty", {"g": (toy_spec(), "")})),
+    ):
+        wait_until(lambda: heard.faults("g") == ["garbage"])
+    assert heard.values("g", "distance") == []
+
+
 @pytest.mark.bad_input(25)
 def test_another_instrument_than_the_site_says_is_told_as_such(tmp_path: Path) -> None:
     heard = Heard(open_spool(tmp_path))

@@ -78,6 +78,13 @@ def test_everything_shown_of_every_model_has_words(spec: DeviceSpec) -> None:
         assert row.kind
 
 
+def test_where_an_instrument_was_found_stands_in_its_lines() -> None:
+    place = Place(port="/dev/ttyUSB3", address="4", baud=1200, parity="E")
+    site = parse_site(SITE_HEAD + site_lines(CATALOG["campbell_sr50a_sdi12"], place))
+    source = site.gateway[0].source[0]
+    assert (source.port, source.baud, source.parity, site.device[0].bus_address) == ("/dev/ttyUSB3", 1200, "E", "4")
+
+
 def test_options_are_told_with_their_defaults() -> None:
     rows, about = options_of(CATALOG["campbell_sr50a_sdi12"])
     assert {row.key for row in rows} >= {"measurement", "adapter"}
