@@ -119,6 +119,8 @@ def text_kind(alert: Alert, rule_kind: str) -> TextKind:
             return "ingest_silent"
         case "silent":
             return "device_silent"
+        case "trap_carried":
+            return "trap_moved"
         case "device_fault" | "battery_outlook" | "trap_check" | "trap_moved":
             return rule_kind
         case "contact_event":

@@ -34,6 +34,7 @@ TOLD_LATE = frozenset(
         "contact_event",
         "trap_check",
         "trap_moved",
+        "trap_carried",
         "silent",
         "no_motion",
         "device_fault",
