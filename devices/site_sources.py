@@ -75,6 +75,7 @@ class _Town:
             message = f"an {source.kind} source needs its uplink (name of a network envelope)"
             yield Problem(key=f"{at}.uplink", message=message)
         yield from self._uplink(source, at=at)
+        yield from self._door(source, at=at)
         yield from self._tokens(source, at=at)
 
     def _serial(self, source: Source, *, at: str) -> Iterator[Problem]:
@@ -127,6 +128,10 @@ class _Town:
         fits = {"serial": spec.serial is not None, "mqtt": bool(spec.topics or source.topics), "http": spec.is_pushed}
         if not fits[source.kind]:
             yield Problem(key=f"{at}.uplink", message=f"uplink {spec.name!r} does not come by {source.kind}")
+
+    def _door(self, source: Source, *, at: str) -> Iterator[Problem]:
+        if source.kind == "http" and "port_number" not in source.model_fields_set:
+            yield Problem(key=f"{at}.port_number", message="an http source needs its port_number, such as 8090")
 
     def _tokens(self, source: Source, *, at: str) -> Iterator[Problem]:
         if source.kind == "http" and not source.token:

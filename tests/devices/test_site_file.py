@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -352,3 +353,41 @@ def test_paths_count_from_the_folder_of_the_file(tmp_path: Path) -> None:
     assert site.home_assistant.password_file == str(tmp_path / "secrets/ha")
     assert site.channel["smtp"]["password_file"] == "/etc/smtp"
     assert site.store["influx"]["token_file"] == str(tmp_path / "token")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"kind": "http", "uplink": "sigfox"}, "port_number: an http source needs its port_number, such as 8090"),
+        ({"kind": "http", "uplink": "sigfox", "port_number": 8090}, "token: an http source needs a token"),
+        ({"kind": "http", "uplink": "zigbee2mqtt"}, "uplink: uplink 'zigbee2mqtt' does not come by http"),
+        ({"kind": "mqtt", "uplink": "enocean_esp3"}, "uplink: uplink 'enocean_esp3' does not come by mqtt"),
+        ({"kind": "serial", "port": "/dev/a", "uplink": "sigfox"}, "uplink: uplink 'sigfox' does not come by serial"),
+        ({"kind": "serial", "port": "/dev/a", "device": "snow-1", "uplink": "enocean_esp3"}, "uplink: a line has its"),
+        (
+            {"kind": "serial", "port": "/dev/a", "devices": ["snow-1", "sdi-1"]},
+            "devices: model 'maxbotix_mb7374'",
+        ),
+        (
+            {"kind": "serial", "port": "/dev/a", "devices": ["sdi-1", "sdi-2"]},
+            "devices: 2 instruments on one",
+        ),
+        (
+            {"kind": "mqtt", "uplink": "zigbee2mqtt", "options": {"x": 1}},
+            "options: options of zigbee2mqtt: x is unknown",
+        ),
+    ],
+)
+def test_a_source_that_cannot_be_served_is_told(source: dict[str, object], said: str) -> None:
+    polled = "".join(
+        f'[[device]]\nid = "sdi-{n}"\nname = "N"\nmodel = "campbell_sr50a_sdi12"\nstation = "pass"\n' for n in (1, 2)
+    )
+    table = ", ".join(f"{key} = {inline(value)}" for key, value in source.items())
+    found = problems_of(f'{BASE}{polled}[[gateway]]\nid = "g"\nname = "G"\nsource = [{{ {table} }}]\n')
+    assert any(f"gateway[0].source[0].{said}" in problem for problem in found), found
+
+
+def inline(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {inline(part)}" for key, part in value.items()) + " }"
+    return json.dumps(value)
