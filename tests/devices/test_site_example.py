@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from alerts.check import check_channels
 from devices.quantities import QUANTITIES
-from devices.registry import load_catalog, load_uplinks
 from devices.site import Site
 from devices.site_file import parse_site
 from ingest.setup import check_rules

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from devices.catalog.json_mapped import DEVICE, configure
 from devices.model import Decoded, DeviceSpec, Frame, PermanentError
 
-
 TEMPERATURE = {"path": "t", "quantity": "air_temperature"}
 
 
@@ -39,7 +38,11 @@ def decode(spec: DeviceSpec, said: Any, *, topic: str = "") -> dict[str, float]:
         (TEMPERATURE | {"factor": 0.1, "offset": -40}, {"t": 9}, {"air_temperature": -39.1}),
         ({"path": "w", "quantity": "wind_speed", "unit": "km/h"}, {"w": 36}, {"wind_speed": 10.0}),
         ({"path": "d", "quantity": "contact_open", "words": {"open": 1, "shut": 0}}, {"d": "open"}, {"contact_open": 1}),
-        ({"path": "d", "quantity": "occupancy", "words": {"true": 1, "false": 0}}, {"d": False}, {"occupancy": 0.0}),
+        (
+            {"path": "d", "quantity": "occupancy", "words": {"true": 1, "false": 0}},
+            {"d": False},
+            {"occupancy": 0.0},
+        ),
         ({"path": "t", "quantity": "air_temperature", "unknown": [-999, "N/A"]}, {"t": -999}, {}),
         ({"path": "t", "quantity": "air_temperature", "unknown": [-999, "N/A"]}, {"t": "-999.0"}, {}),
         ({"path": "t", "quantity": "air_temperature", "unknown": [-999, "N/A"]}, {"t": "N/A"}, {}),
