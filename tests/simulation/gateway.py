@@ -60,6 +60,7 @@ class Gateway:
         self._broker, self._truth, self.fault = parts
         self._setting = setting
         self._cards = 0
+        self._is_new = True
         self._loop: UplinkLoop | None = None
         self._link = GatewayLink(self, self._broker)
         self._options = UplinkOptions(
@@ -78,8 +79,12 @@ class Gateway:
             if self._loop is None:
                 self._loop = UplinkLoop(self.spool, self._link, self._options)  # type: ignore[arg-type]
                 self._link.generation += 1
+                self._is_new = True
             if self.network or self.line:
                 self._take_in()
+            elif not (self.spool.unsent or self._is_new or self._broker.receipts.get(self.id)):
+                return  # a step would do nothing; many are such
+            self._is_new = False
             self.spool.tend(now_ns=now_ns)
             self._loop.step(now_s=now_s, now_ns=now_ns)
         except Crash:

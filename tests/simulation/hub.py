@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from devices.link import AckToken, Message
-from ingest.consume import RECEIPTS_TOPIC, Consumer, Parts
+from gateway.receipts import parse_receipt
+from ingest.consume import RECEIPT_EVERY_S, RECEIPTS_TOPIC, Consumer, Parts
 from ingest.journal_faults import StorageError
 from ingest.receipts import Ledger
 from tests.simulation.broker import Broker, Parcel
@@ -28,6 +28,7 @@ class Hub:
         self.spools: dict[SpoolKey, SpoolTwin] = {}
         self._broker, self._truth, self.fault = broker, truth, fault
         self._consumer: Consumer | None = None
+        self._told_s = 0.0
         self._lives = 0
         self._generation = -1
         self._now_s = 0.0
@@ -56,6 +57,9 @@ class Hub:
             if self._broker.queue and len(self._inbox) < _INBOX_MOST:
                 self._inbox += self._broker.deliver(_INBOX_MOST)
             assert self._consumer is not None
+            if not (self._inbox or self._consumer.is_pending) and now_s - self._told_s < RECEIPT_EVERY_S:
+                return  # a step would do nothing; most are such
+            self._told_s = now_s
             self._consumer.step(timeout_s=0.0, now_ns=lambda: now_ns, now_s=lambda: now_s)
         except Crash:
             self.die()
@@ -124,8 +128,10 @@ class Hub:
         if checked is not None and checked[0] == payload and checked[1] is self.journal.tables:
             return
         self._checked[publisher] = (payload, self.journal.tables)
-        said = json.loads(payload)
-        key = (publisher, said["epoch"])
-        ledger = Ledger(watermark=said["watermark"], ahead=tuple((a, b) for a, b in said["ahead"]))
+        receipt = parse_receipt(payload)
+        if receipt is None:
+            raise Violation(f"no gateway can read the receipt {payload!r}")
+        key = (publisher, receipt.epoch)
+        ledger = Ledger(watermark=receipt.watermark, ahead=tuple(receipt.ahead))
         spool = self.spools.get(key)
         self.journal.check_receipt(key, ledger, None if spool is None else spool.unsent)

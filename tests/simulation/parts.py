@@ -99,7 +99,7 @@ def draw_setting(chance: random.Random) -> Setting:
     is_stormy = chance.random() < 0.6
     return Setting(
         gateways=chance.choice((1, 1, 2)),
-        steps=chance.choice((30, 45, 60)),
+        steps=chance.choice((25, 35, 50)),
         lost=0.2 * is_stormy,
         copied=0.2 * is_stormy,
         delayed=0.35 * is_stormy,

@@ -14,7 +14,7 @@ from alerts.ledger import Result
 from alerts.model import Delivery, DeliveryState
 from devices.model import SECOND_NS
 from tests.simulation.book import LEASE_S, BookTwin, make_planner
-from tests.simulation.journal import JournalTwin
+from tests.simulation.journal import EventLine, JournalTwin
 from tests.simulation.parts import Crash, Process, Violation
 
 
@@ -50,6 +50,7 @@ class AlertService:
         self.fault = fault
         self._chance = chance
         self._consumer: Consumer | None = None
+        self._seen: tuple[EventLine, ...] | None = None
         self._flights: list[Flight] = []
 
     @property
@@ -75,7 +76,7 @@ class AlertService:
             self.die()
 
     def die(self) -> None:
-        self._consumer = None
+        self._consumer = self._seen = None
         self._flights.clear()
         self.process.fuse = -1
 
@@ -100,6 +101,9 @@ class AlertService:
 
     def _take_events(self, *, now_ns: int) -> None:
         assert self._consumer is not None
+        if self._seen is self.journal.tables.events and self.book.cursor == self.journal.tables.event_no:
+            return
+        self._seen = self.journal.tables.events
         if self.fault == "cursor_before_alerts":
             rows = self.journal.events_after(self.book.cursor)
             if rows:

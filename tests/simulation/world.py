@@ -45,6 +45,7 @@ from tests.simulation.telling import AlertService
 _ROUNDS_MOST = 60
 _SPEECH = ("speak",) * 6
 _WORK = ("gateway",) * 6 + ("hub",) * 6 + ("alerts",) * 4 + ("answer",) * 3
+VALUES = (0.0, 1.0, 1.0, 2.0)
 _HOURS_S = 2 * 3_600.0
 
 
@@ -90,7 +91,7 @@ class World:
     def speak(self) -> None:
         """A device says something: heard by one gateway, by all of them, or (a direct one) by the broker."""
         number = int(self.chance.random() * 4)
-        value = float(int(self.chance.random() * 3))
+        value = VALUES[int(self.chance.random() * len(VALUES))]
         self.frame_no += 1
         if number == 3:
             self._speak_directly(value)
