@@ -9,6 +9,10 @@ A counter of openings recovers what was missed: a step greater than the edges se
 dated by the report that tells them (all that is known is that they lie between two reports). Several within `rearm_s`
 of the report before, or while it is sprung already, are bounce.
 
+A quantity that happens (`sos`, `button`) has no position to be armed in: each press is told, the first ever included;
+presses within `rearm_s` of one another are one. Its episode ends with the next one, or when nothing has been pressed
+for `forget_s`.
+
 A cut wire of a normally closed loop looks exactly like a spring; that is the safe side, and only a look can tell.
 
 Source: device notes 4.3, 4.5 and bad inputs 66 to 68.
@@ -23,7 +27,7 @@ import numpy as np
 from pydantic import Field
 
 from devices.model import SECOND_NS, EventState
-from devices.quantities import label_value
+from devices.quantities import QUANTITIES, label_value
 from ingest.batch import Batch, Bools, Int32s, Int64s
 from ingest.counters import moduli_of, steps
 from ingest.events import Mark, Subject
@@ -60,12 +64,14 @@ class _Step(NamedTuple):
 class ContactParams(Params):
     """`quantity` is the contact, 1 = open, 0 = closed; the rule's own `quantity` goes before it.
 
-    `rearm_s`: an episode is over when the contact has been armed again for that long. `lost_after_s`: what was not
-    heard for longer, and for longer than three of its intervals, may have changed more than once meanwhile.
+    `rearm_s`: an episode is over when the contact has been armed again for that long. `forget_s`: what happens (a
+    press) is over after that long. `lost_after_s`: what was not heard for longer, and for longer than three of its
+    intervals, may have changed more than once meanwhile.
     """
 
     quantity: Annotated[str, Field(min_length=1)] = "contact_open"
     rearm_s: Annotated[int, Field(ge=0, le=86_400)] = 60
+    forget_s: Annotated[int, Field(ge=60, le=31_536_000)] = 43_200
     lost_after_s: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
 
 
@@ -85,6 +91,9 @@ class Contacts:
         self._rearm_ns = params.rearm_s * SECOND_NS
         self._lost_after_ns = params.lost_after_s * SECOND_NS
         self._quantity: str = next(iter(scope.quantities), params.quantity)
+        known = QUANTITIES.get(self._quantity)
+        self._is_press = known is not None and known.kind == "event"
+        self._over_ns = params.forget_s * SECOND_NS if self._is_press else self._rearm_ns
         self._table = StateTable(scope.name, _STATE, start=_START)
         self._place, self._role = GrowingArray(np.int32, fill=-1), GrowingArray(np.int8, fill=_NONE)
         self._sprung_when = GrowingArray(np.float64)
@@ -125,7 +134,7 @@ class Contacts:
             self._moduli.append(moduli_of(watched.model, "count"))
             self._sprung_value.grow(place + 1)
             self._lost_ns.grow(place + 1)
-            self._sprung_value.values[place] = float(watched.sprung_when_open)
+            self._sprung_value.values[place] = float(watched.sprung_when_open or self._is_press)
             self._lost_ns.values[place] = max(self._lost_after_ns, 3 * watched.interval_ns)
         return place
 
@@ -145,15 +154,16 @@ class Contacts:
         return marks + [mark for one in places for mark in self._marks(one, due_ns=view.due_ns)]
 
     def _is_clear(self, batch: Batch, role: Sides) -> Bools:
-        """Return which rows (N,) say something: contacts that are armed or sprung, restarts, counts."""
-        is_state = (batch.value == 0.0) | (batch.value == 1.0)
+        """Return which rows (N,) say something: contacts that are armed or sprung, presses, restarts, counts."""
+        is_state = batch.value > 0.0 if self._is_press else (batch.value == 0.0) | (batch.value == 1.0)
         clear: Bools = np.where(role == _CONTACT, is_state, np.where(role == _RESTART, batch.value == 1.0, True))
         return clear
 
     def _fold(self, rows: Batch) -> list[Mark]:
         """Go through rows sorted by device and time; most of them repeat what is known and are passed over."""
         place, role = self._place.values[rows.series], self._role.values[rows.series]
-        contact = np.where(rows.value == self._sprung_when.values[rows.series], _SPRUNG, _ARMED).astype(np.int8)
+        is_sprung = self._is_press | (rows.value == self._sprung_when.values[rows.series])
+        contact = np.where(is_sprung, _SPRUNG, _ARMED).astype(np.int8)
         is_contact = role == _CONTACT
         matters, is_lost = ~is_contact, np.zeros(len(rows), dtype=np.bool_)
         if is_contact.any():
@@ -185,10 +195,12 @@ class Contacts:
         before = shifted(contact, first=first, carried=state["contact"][place[first]])
         seen_ns = shifted(observed_ns, first=first, carried=state["seen_ns"][place[first]])
         is_lost = observed_ns - seen_ns > self._lost_ns.values[place]
-        return (contact != before) | is_lost, is_lost
+        return (contact != before) | is_lost | self._is_press, is_lost
 
     def _turn(self, step: _Step, *, contact: int, is_lost: bool) -> list[Mark]:
         """Take a contact in; return the marks of the episode that it shows to be over."""
+        if self._is_press:
+            return self._press(step)
         state, place = self._table.now, step.place
         was_known = state["contact"][place] != _NOTHING and not is_lost
         state["edges"][place] += bool(was_known and step.value == 1.0 and state["contact"][place] != contact)
@@ -205,6 +217,22 @@ class Contacts:
         state["kind"][place] = SPRANG if is_edge else UNKNOWN
         state["start_ns"][place], state["known_ns"][place] = step.at_ns, step.known_ns
         state["armed_ns"][place] = 0
+        return marks
+
+    def _press(self, step: _Step) -> list[Mark]:
+        """Take a press in; return the marks of the episode before it."""
+        state, place = self._table.now, step.place
+        marks: list[Mark] = []
+        if not state["kind"][place] or self._is_over(place, step.at_ns):
+            marks = self._marks(place, due_ns=step.at_ns)
+            if len(marks) == 1:  # the one before ends at the latest now, so that this one is told by itself
+                start_ns = int(state["start_ns"][place])
+                marks.append(
+                    self._mark(place, EventState.CLEARED, start_ns=start_ns, at_ns=step.at_ns, known_ns=step.known_ns)
+                )
+            state["kind"][place] = SPRANG
+            state["start_ns"][place], state["known_ns"][place] = step.at_ns, step.known_ns
+        state["armed_ns"][place], state["armed_known_ns"][place] = step.at_ns, step.known_ns
         return marks
 
     def _is_over(self, place: int, at_ns: int) -> bool:
@@ -241,15 +269,15 @@ class Contacts:
             return []
         start_ns, armed_ns = int(one["start_ns"]), int(one["armed_ns"])
         marks = [self._mark(place, EventState.RAISED, start_ns=start_ns, at_ns=start_ns, known_ns=int(one["known_ns"]))]
-        if armed_ns and armed_ns + self._rearm_ns <= due_ns:
-            known_ns = max(int(one["armed_known_ns"]), armed_ns + self._rearm_ns)
+        if armed_ns and armed_ns + self._over_ns <= due_ns:
+            known_ns = max(int(one["armed_known_ns"]), armed_ns + self._over_ns)
             marks.append(self._mark(place, EventState.CLEARED, start_ns=start_ns, at_ns=armed_ns, known_ns=known_ns))
         return marks
 
     def _deadlines(self) -> tuple[Int64s, Int64s]:
         """Return when (D,) armed contacts will have been armed for long enough, and their units (D,)."""
         waits = (self._table.now["kind"] == self.tells) & (self._table.now["armed_ns"] != 0)
-        return self._table.now["armed_ns"][waits] + self._rearm_ns, self._table.unit[waits].astype(np.int64)
+        return self._table.now["armed_ns"][waits] + self._over_ns, self._table.unit[waits].astype(np.int64)
 
     def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
         """Return the units with a deadline in (after_ns, until_ns]."""

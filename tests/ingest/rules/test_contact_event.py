@@ -201,3 +201,35 @@ def test_a_trap_that_says_its_state_by_a_word_is_a_contact_too() -> None:
     states = [reading("trap", "trap_state", value, at_s=600 * number) for number, value in enumerate((0, 5, 1, 4, 0))]
 
     assert changes(counting('sprung_when = "closed"'), *states, until_s=5000) == [("raised", 1200), ("cleared", 2400)]
+
+
+def pendant(*presses: float, quantity: str = "sos", until_s: float = 2 * DAY_S) -> list[tuple[str, float]]:
+    """What is told of presses at these seconds; each is followed by its release."""
+    called = rule("called", "contact_event", params=f'quantity = "{quantity}"')
+    site = town(device("trap", model="senml", station="home-1", more='sprung_when = "closed"'), QUIET, called)
+    rows = [reading("trap", quantity, value, at_s=at_s + (1 - value) / 2) for at_s in presses for value in (1.0, 0.0)]
+    return changes(site, *rows, until_s=until_s)
+
+
+@pytest.mark.bad_input(79)
+@pytest.mark.parametrize("quantity", ["sos", "button"])
+@pytest.mark.parametrize(
+    ("presses", "expected"),
+    [
+        ([100], [("raised", 100), ("cleared", 100)]),
+        ([100 + second for second in range(20)], [("raised", 100), ("cleared", 119)]),
+        ([100, 159, 218], [("raised", 100), ("cleared", 218)]),
+        ([100, 7300], [("raised", 100), ("cleared", 7300), ("raised", 7300), ("cleared", 7300)]),
+        ([], []),
+    ],
+    ids=["the first press ever", "twenty presses", "each within a minute of the last", "again after two hours", "none"],
+)
+def test_every_press_is_told_and_twenty_are_one(
+    quantity: str, presses: list[float], expected: list[tuple[str, float]]
+) -> None:
+    assert sorted(pendant(*presses, quantity=quantity)) == sorted(expected)
+
+
+def test_a_press_goes_on_until_nobody_has_pressed_for_half_a_day() -> None:
+    assert pendant(100, until_s=100 + 43_199) == [("raised", 100)]
+    assert sorted(pendant(100, until_s=100 + 43_200)) == [("cleared", 100), ("raised", 100)]
