@@ -37,7 +37,7 @@ def decode(spec: DeviceSpec, said: Any, *, topic: str = "") -> dict[str, float]:
         ({"path": "t", "quantity": "air_temperature", "unit": "K"}, {"t": 273.15}, {"air_temperature": 0.0}),
         (TEMPERATURE | {"factor": 0.1, "offset": -40}, {"t": 9}, {"air_temperature": -39.1}),
         ({"path": "w", "quantity": "wind_speed", "unit": "km/h"}, {"w": 36}, {"wind_speed": 10.0}),
-        ({"path": "d", "quantity": "contact_open", "words": {"open": 1, "shut": 0}}, {"d": "open"}, {"contact_open": 1}),
+        ({"path": "d", "quantity": "contact_open", "words": {"open": 1, "no": 0}}, {"d": "open"}, {"contact_open": 1}),
         (
             {"path": "d", "quantity": "occupancy", "words": {"true": 1, "false": 0}},
             {"d": False},
