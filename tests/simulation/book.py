@@ -33,7 +33,12 @@ class PlainWriter(Writer):
         """Need neither site nor templates."""
 
     def message(self, occasion: Occasion, *, telling: Telling, language: Language) -> Message:
-        return Message(subject=telling.value, body="", language=language)
+        return _message(telling, language)
+
+
+@cache
+def _message(telling: Telling, language: Language) -> Message:
+    return Message(subject=telling.value, body="", language=language)
 
 
 @cache

@@ -85,12 +85,11 @@ class Setting:
     is_persistent: bool
     patience: float
     troubles: tuple[str, ...]
-    silence: float
 
 
 TROUBLES = (
-    "crash_gateway", "crash_hub", "crash_alerts", "crash_broker", "lose_session", "cut_line", "replace_card",
-    "backup", "restore", "fail_disk", "pass_hours", "pass_day",
+    ("crash_gateway",), ("crash_hub",), ("crash_alerts",), ("crash_broker",), ("lose_session",), ("cut_line",),
+    ("replace_card",), ("backup", "restore"), ("fail_disk",), ("pass_hours",), ("pass_day",),
 )  # fmt: skip
 
 
@@ -107,8 +106,7 @@ def draw_setting(chance: random.Random) -> Setting:
         most_records=chance.choice((2, 3, 8)),
         is_persistent=chance.random() < 0.5,
         patience=chance.choice((0.3, 1.0)),
-        troubles=tuple(name for name in TROUBLES if chance.random() < 0.5),
-        silence=chance.choice((0.0, 0.4)),
+        troubles=tuple(name for names in TROUBLES if chance.random() < 0.5 for name in names),
     )
 
 

@@ -159,7 +159,7 @@ class World:
 
     def restore(self) -> None:
         """The hub's disk dies and its last backup is put back. What no spool holds any more may be lost by this."""
-        if self.hub.backup is not None and self.chance.random() < 0.4:
+        if self.hub.backup is not None and self.chance.random() < 0.7:
             self._keep_log()
             for name, by in self.truth.acknowledged.items():
                 if by == "direct":
