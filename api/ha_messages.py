@@ -185,6 +185,7 @@ class Teller:
             attributes = {
                 "state": state.value, "heard_at": iso_or_none(facts.heard_ns or 0),
                 "expected_interval_s": facts.interval_s,
+                "battery_outlook_days": picture.battery_days.get(device.id),
             }  # fmt: skip
             yield Post(topic=self.topics.of(device.id, "problem", "attributes"), payload=_json(attributes), retain=True)
 

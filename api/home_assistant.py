@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from api.cards import Picture, count_alerts, group_latest, worst_severities
+from api.cards import Picture, battery_days, count_alerts, group_latest, worst_severities
 from api.ha_messages import OFFLINE, ONLINE, Post, Teller, Topics, alert_key, as_bytes, platforms, without_gone
 from api.schemas import AlertOut
 from api.sources import Sources
@@ -156,6 +156,7 @@ class HomeAssistant:
         return Picture(
             town=town, latest=group_latest(rows), severity=worst_severities(town, alerts),
             open_alerts=count_alerts(alerts), now_ns=at.now_ns, speed=at.speed,
+            battery_days=battery_days(town, alerts, now_ns=at.now_ns),
         )  # fmt: skip
 
     def _note(self, alerts: Sequence[AlertOut]) -> None:

@@ -16,7 +16,7 @@ from api.app import open_sources
 from api.ha_messages import Topics
 from api.home_assistant import HomeAssistant, link_options, shared_with_home_assistant
 from devices.link import Publisher
-from devices.model import SECOND_NS, PermanentError
+from devices.model import SECOND_NS, PermanentError, Severity
 from devices.site import HomeAssistant as Settings
 from devices.site import Site
 from tests.api.world import World, an_alert, small_site
@@ -220,6 +220,20 @@ def test_silence_is_unavailable_and_a_problem(tmp_path: Path, broker: Broker) ->
         us.turn_until(ear, us.topics.of("snow-17", "availability"), b"online")
         us.turn_until(ear, us.topics.of("snow-17", "problem"), b"OFF")
         us.turn_until(ear, us.topics.of("snow-17", "snow_depth"), b"150.0")
+
+
+def test_how_long_a_battery_will_last_is_an_attribute(tmp_path: Path, broker: Broker) -> None:
+    with (
+        town(tmp_path / "a", site_with(broker.port)) as world,
+        listening(broker.port) as ear,
+        side(world, broker) as us,
+    ):
+        alert = an_alert(opened_ns=world.now_ns(), severity=Severity.INFO)
+        world.alerts.put(replace(alert, rule_id="battery-outlook", value=40.0))
+        topic = us.topics.of("snow-17", "problem", "attributes")
+        us.turn_until(ear, topic)
+
+        assert ear.json(topic)["battery_outlook_days"] == 40.0
 
 
 def test_a_value_that_is_bad_is_unknown(tmp_path: Path, broker: Broker) -> None:
