@@ -15,6 +15,7 @@ from pathlib import Path
 from devices.clock import Clock
 from devices.model import SatomoriError, Severity
 from devices.site import Route, Rule, Site
+from ingest.setup import effective_rules
 from satomori.broker import find_mosquitto
 
 _MIN_FREE_BYTES = 512 * 1024 * 1024
@@ -123,27 +124,24 @@ def _site(path: Path, *, data_dir: Path) -> Iterator[Finding]:
         yield Finding(is_wrong=False, text=f"no broker on {where} yet", advice="`satomori up` starts one")
 
 
+_OF_GATEWAYS = ("silent", "device_fault")
+
+
 def _tellable(site: Site) -> Iterator[Finding]:
     """An alert that reaches nobody is the worst silent fault of a site file."""
     stations = site.stations_by_id()
-    for rule in [*site.rule, *_added_rules(site)]:
+    for rule in effective_rules(site):
         # a subject at no station (a gateway) belongs to the system
         places = {(station_id, stations[station_id].domain) for station_id in _stations_of(rule, site)}
-        if rule.kind == "silent" and not (rule.domain or rule.station or rule.device):
+        if rule.kind in _OF_GATEWAYS and not (rule.domain or rule.station or rule.device):
             places |= {(gateway.station, "system") for gateway in site.gateway}
         untold = sorted(p for p in places if not any(_tells(r, rule, place=p) for r in site.route))
         if untold:
             where = ", ".join(sorted({station_id or domain for station_id, domain in untold}))
             yield Finding(
-                is_wrong=True, text=f"no route tells anybody of rule {rule.id} at {where}",
+                is_wrong=rule.severity != "info", text=f"no route tells anybody of rule {rule.id} at {where}",
                 advice=f"add a [[route]] that matches domain {untold[0][1]!r}",
             )  # fmt: skip
-
-
-def _added_rules(site: Site) -> list[Rule]:
-    """Return the silence rule that ingest adds to a site without one."""
-    has_silent = any(rule.kind == "silent" for rule in site.rule)
-    return [] if has_silent else [Rule(id="device-silent", kind="silent", severity="warning")]
 
 
 def _stations_of(rule: Rule, site: Site) -> set[str]:

@@ -136,11 +136,33 @@ def test_a_site_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     ("route", "untold"),
     [
         ("", []),
-        ('domain = ["snow"]', ["device-silent at gateway", "device-silent at wood", "sprung at wood"]),
-        ('domain = ["snow", "wildlife"]', ["device-silent at gateway"]),
-        ('station = ["wood", "pass"]', ["device-silent at gateway"]),
-        ('rule = ["deep", "device-silent"]', ["sprung at wood"]),
-        ('severity_min = "critical"', ["deep at pass", "device-silent at everywhere"]),
+        (
+            'domain = ["snow"]',
+            [
+                "device-silent at gateway",
+                "device-silent at wood",
+                "device-fault at gateway",
+                "sprung at wood",
+                "trap-check at wood",
+                "battery-soon at wood",
+            ],
+        ),
+        ('domain = ["snow", "wildlife"]', ["device-silent at gateway", "device-fault at gateway"]),
+        ('station = ["wood", "pass"]', ["device-silent at gateway", "device-fault at gateway"]),
+        (
+            'rule = ["deep", "device-silent"]',
+            ["sprung at wood", "device-fault at everywhere", "trap-check at wood", "battery-soon at wood"],
+        ),
+        (
+            'severity_min = "critical"',
+            [
+                "deep at pass",
+                "device-silent at everywhere",
+                "device-fault at everywhere",
+                "trap-check at wood",
+                "battery-soon at wood",
+            ],
+        ),
     ],
 )
 def test_a_rule_that_reaches_nobody_is_found(tmp_path: Path, route: str, untold: list[str]) -> None:
