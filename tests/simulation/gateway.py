@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from devices.model import TransientError
 from gateway.uplink import UplinkLoop, UplinkOptions
 from tests.simulation.broker import Broker, Parcel
-from tests.simulation.parts import Body, Crash, Process, Setting, Truth, make_body
+from tests.simulation.parts import Body, Crash, Process, Setting, SpoolKey, Truth, make_body
 from tests.simulation.spool import SpoolTwin
 
 
@@ -19,6 +19,20 @@ class Frame(NamedTuple):
     at_ns: int
     seq: int | None
     is_repeated: bool
+
+
+class MakesSpool(Protocol):
+    def __call__(self, process: Process, truth: Truth, key: SpoolKey, *, most_rows: int) -> SpoolTwin:
+        """Return the spool of a new card."""
+
+
+class Surroundings(NamedTuple):
+    """What gateways share. `fault`: see `faults`."""
+
+    broker: Broker
+    truth: Truth
+    fault: str
+    make_spool: MakesSpool
 
 
 class GatewayLink:
@@ -51,13 +65,13 @@ class GatewayLink:
 class Gateway:
     """Durable: `spool` and what its network still repeats. All else is lost in a crash."""
 
-    def __init__(self, number: int, setting: Setting, parts: tuple[Broker, Truth, str]) -> None:
+    def __init__(self, number: int, setting: Setting, parts: Surroundings) -> None:
         self.id = f"gw-{number}"
         self.process = Process()
         self.network: list[Frame] = []
         self.line: list[Frame] = []
         self.now_s, self.now_ns = 0.0, 0
-        self._broker, self._truth, self.fault = parts
+        self._broker, self._truth, self.fault, self._make_spool = parts
         self._setting = setting
         self._cards = 0
         self._is_new = True
@@ -67,6 +81,10 @@ class Gateway:
             publisher=self.id, resent_after_s=5.0, resent_after_town_ns=5 * 10**9, most_records=setting.most_records
         )
         self.spool = self._new_card()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._loop is not None
 
     @property
     def is_quiet(self) -> bool:
@@ -110,7 +128,8 @@ class Gateway:
 
     def _new_card(self) -> SpoolTwin:
         self._cards += 1
-        spool = SpoolTwin(self.process, self._truth, (self.id, f"e{self._cards}"), most_rows=self._setting.spool_rows)
+        key = (self.id, f"e{self._cards}")
+        spool = self._make_spool(self.process, self._truth, key, most_rows=self._setting.spool_rows)
         if self.fault == "no_epoch":
             spool.epoch = "e1"
         return spool

@@ -11,7 +11,7 @@ from ingest.journal_faults import StorageError
 from ingest.receipts import Ledger
 from tests.simulation.broker import Broker, Parcel
 from tests.simulation.journal import JournalTwin, Tables
-from tests.simulation.parts import Crash, Process, SpoolKey, Truth, Violation
+from tests.simulation.parts import Crash, SpoolKey, Truth, Violation
 from tests.simulation.rules import Rules
 from tests.simulation.spool import SpoolTwin
 
@@ -21,12 +21,11 @@ _INBOX_MOST = 20
 class Hub:
     """Durable: `journal`. `spools`: the true spools, for checks alone."""
 
-    def __init__(self, broker: Broker, truth: Truth, fault: str) -> None:
-        self.process = Process()
-        self.journal = JournalTwin(self.process, truth, fault)
-        self.backup: Tables | None = None
+    def __init__(self, broker: Broker, truth: Truth, journal: JournalTwin) -> None:
+        self.process = journal.process
+        self.journal = journal
         self.spools: dict[SpoolKey, SpoolTwin] = {}
-        self._broker, self._truth, self.fault = broker, truth, fault
+        self._broker, self._truth, self.fault = broker, truth, journal.fault
         self._consumer: Consumer | None = None
         self._told_s = 0.0
         self._lives = 0
@@ -72,15 +71,11 @@ class Hub:
         self._generation = -1
         self.process.fuse = -1
 
-    def back_up(self) -> None:
-        self.backup = self.journal.tables.copy()
-
     def restore(self) -> None:
-        """Somebody puts back the backup: a card of the hub died."""
+        """Somebody puts back the backup: the hub's disk died."""
         self.die()
-        if self.backup is not None:
-            self.journal.tables = self.backup.copy()
-            self._truth.restores += 1
+        self.journal.restore()
+        self._truth.restores += 1
 
     def take(self, *, timeout_s: float, most: int) -> list[Message]:
         """Hand out what waits in the session, as `devices.link.Subscriber` does."""

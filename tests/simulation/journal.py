@@ -52,15 +52,25 @@ class JournalTwin:
 
     def __init__(self, process: Process, truth: Truth, fault: str) -> None:
         self.tables = Tables()
+        self.backup: Tables | None = None
         self.refuses = 0
-        self._process, self._truth, self._fault = process, truth, fault
+        self.process, self.fault = process, fault
+        self._truth = truth
 
     def open(self, *, now_ns: int) -> None:
         """As `JournalWriter` at its start: numbers go on above the clock."""
-        if self._fault != "event_numbers_reused":
+        if self.fault != "event_numbers_reused":
             floor = now_ns // 1_000
             self.tables.commit_no = max(self.tables.commit_no, floor)
             self.tables.event_no = max(self.tables.event_no, floor)
+
+    def back_up(self) -> None:
+        self.backup = self.tables.copy()
+
+    def restore(self) -> None:
+        """Put back the last backup, if there is one."""
+        if self.backup is not None:
+            self.tables = self.backup.copy()
 
     @property
     def ledgers(self) -> Mapping[SpoolKey, Ledger]:
@@ -69,13 +79,13 @@ class JournalTwin:
     def commit(self, batch: JournalBatch) -> CommitResult:
         spools = arithmetic.merge(batch.receipts)
         is_repeated = bool(batch.batch_id) and batch.batch_id == self.tables.batch_id
-        if not is_repeated or self._fault == "batch_name_ignored":
+        if not is_repeated or self.fault == "batch_name_ignored":
             if self.refuses > 0:
                 self.refuses -= 1
                 raise StorageError("journal: the disk is full")
-            self._process.point()
+            self.process.point()
             self._write(batch, spools)
-            self._process.point()
+            self.process.point()
             if self.refuses < 0:
                 self.refuses = 0
                 raise StorageError("journal: the disk failed after the write was durable")
@@ -111,14 +121,14 @@ class JournalTwin:
             after = arithmetic.record(before, rows=rows, floor=floor)
             tables.gap_rows += count_rows(subtract(after.gaps, before.gaps))
             tables.ledgers[key] = after
-        if self._fault == "outbox_in_second_transaction":
+        if self.fault == "outbox_in_second_transaction":
             self._put(tables, outcome.changed_state, batch)
-            self._process.point()
+            self.process.point()
             self.tables.events += tuple(lines)
-        elif self._fault == "state_in_second_transaction":
+        elif self.fault == "state_in_second_transaction":
             tables.events += tuple(lines)
             self._put(tables, {}, batch)
-            self._process.point()
+            self.process.point()
             self.tables.state.update(outcome.changed_state)
         else:
             tables.events += tuple(lines)

@@ -27,7 +27,8 @@ class SpoolTwin:
         self.dropped = 0
         self.refuses = 0
         self.fault = ""
-        self._process, self._truth, self._most_rows = process, truth, most_rows
+        self.process = process
+        self._truth, self._most_rows = truth, most_rows
         truth.committed.setdefault(key, set())
         truth.gone.setdefault(key, {})
 
@@ -44,7 +45,7 @@ class SpoolTwin:
         self.last += len(bodies)
         for number, body in zip(rows, bodies, strict=True):
             self._truth.carriers.setdefault(body.name, []).append((self.key, number))
-        self._process.point()
+        self.process.point()
 
     def waiting(self, want: Want) -> list[StoredRow]:
         rows: list[StoredRow] = []
@@ -65,7 +66,7 @@ class SpoolTwin:
             if number not in committed:
                 raise Violation(f"row {number} of {self.key} counts as stored by the hub and never was")
             self.done[number] = (self.unsent.pop(number), now_ns)
-        self._process.point()
+        self.process.point()
         return len(news)
 
     def done_within(self, ranges: Ranges) -> int:
@@ -77,13 +78,13 @@ class SpoolTwin:
         for number in again:
             self.unsent[number] = self.done.pop(number)[0]
         self.unsent = dict(sorted(self.unsent.items()))
-        self._process.point()
+        self.process.point()
         return len(again)
 
     def release(self, *, up_to: int) -> int:
         self._write()
         count = self._remove([n for n in self.done if n <= up_to], why="released")
-        self._process.point()
+        self.process.point()
         return count
 
     def floor(self) -> int:
@@ -106,7 +107,7 @@ class SpoolTwin:
         if old:
             self._write()
             self._remove(old, why="released")
-            self._process.point()
+            self.process.point()
 
     def start_over(self, *, now_ns: int) -> None:
         raise Violation(f"spool {self.key} gives up its file though the hub knows nothing that it does not hold")
@@ -115,7 +116,7 @@ class SpoolTwin:
         if self.refuses > 0:
             self.refuses -= 1
             raise TransientError("spool cannot be used: the disk is full")
-        self._process.point()
+        self.process.point()
 
     def _make_room(self, need: int) -> None:
         self._write()
@@ -129,7 +130,7 @@ class SpoolTwin:
             surplus = len(self.unsent) + len(self.done) - wanted
             if surplus > 0:
                 self._remove([n for n in order if n in self.unsent or n in self.done][:surplus], why=why)
-        self._process.point()
+        self.process.point()
 
     def _remove(self, numbers: list[int], *, why: str) -> int:
         gone = self._truth.gone[self.key]

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.simulation.codec import modelled
 from tests.simulation.faults import FOUND_WITHIN
+from tests.simulation.real_files import PairedWorld
 from tests.simulation.schedules import first_finding, run_schedules
 
 SCHEDULES = 20_000
+REAL_SCHEDULES = 60
 
 
 @pytest.mark.timeout(600)
@@ -20,3 +25,11 @@ def test_a_planted_fault_is_found(fault: str) -> None:
 
 def test_there_are_enough_faults() -> None:
     assert len(FOUND_WITHIN) >= 12
+
+
+def test_the_twins_say_what_the_real_files_say(tmp_path: Path) -> None:
+    with modelled():
+        for seed in range(REAL_SCHEDULES):
+            folder = tmp_path / str(seed)
+            folder.mkdir()
+            PairedWorld(seed, folder).run()

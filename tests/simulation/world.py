@@ -27,13 +27,16 @@ from collections.abc import Callable
 from devices.model import Event
 from tests.simulation.broker import Broker, Parcel
 from tests.simulation.findings import check_alerts, check_events, check_readings
-from tests.simulation.gateway import Frame, Gateway
+from tests.simulation.gateway import Frame, Gateway, Surroundings
 from tests.simulation.hub import Hub
+from tests.simulation.journal import JournalTwin
 from tests.simulation.parts import (
     DAY_S,
     START_NS,
     START_S,
     Packet,
+    Process,
+    SpoolKey,
     Truth,
     Violation,
     draw_setting,
@@ -59,8 +62,8 @@ class World:
         self.truth = Truth()
         self.broker = Broker(self.setting, self.chance)
         self.broker.trusts_old_tokens = fault == "old_tokens_trusted"
-        self.hub = Hub(self.broker, self.truth, fault)
-        parts = (self.broker, self.truth, fault)
+        self.hub = Hub(self.broker, self.truth, self.make_journal(Process()))
+        parts = Surroundings(self.broker, self.truth, fault, self.make_spool)
         self.gateways = [Gateway(number, self.setting, parts) for number in range(1, self.setting.gateways + 1)]
         self.alerts = AlertService(self.hub.journal, self.chance, fault)
         self.spools: list[SpoolTwin] = []
@@ -68,6 +71,14 @@ class World:
         self.frame_no = 0
         self.log: list[Event] = []
         self._note_spools()
+
+    def make_journal(self, process: Process) -> JournalTwin:
+        """Return the hub's journal."""
+        return JournalTwin(process, self.truth, self.fault)
+
+    def make_spool(self, process: Process, truth: Truth, key: SpoolKey, *, most_rows: int) -> SpoolTwin:
+        """Return the spool of a new card."""
+        return SpoolTwin(process, truth, key, most_rows=most_rows)
 
     @property
     def now_ns(self) -> int:
@@ -155,11 +166,11 @@ class World:
             self._note_spools()
 
     def backup(self) -> None:
-        self.hub.back_up()
+        self.hub.journal.back_up()
 
     def restore(self) -> None:
         """The hub's disk dies and its last backup is put back. What no spool holds any more may be lost by this."""
-        if self.hub.backup is not None and self.chance.random() < 0.7:
+        if self.hub.journal.backup is not None and self.chance.random() < 0.7:
             self._keep_log()
             for name, by in self.truth.acknowledged.items():
                 if by == "direct":
