@@ -34,6 +34,20 @@ def deliver(points: Points, write: Callable[[Points], Written]) -> Delivery:
 
     What `write` raises besides PointsRefusedError goes through; then nothing is known, and all is sent again.
     """
+    first_pass = _halve(points, write)
+    if not first_pass.refused or not first_pass.accepted + first_pass.too_old:
+        return first_pass
+    # a store that was set right meanwhile now takes what it refused before: nothing goes aside for one no alone
+    accepted, too_old = first_pass.accepted, first_pass.too_old
+    refused: list[Refused] = []
+    for doubtful in first_pass.refused:
+        again = _halve(points.cut(doubtful.index, doubtful.index + 1), write)
+        accepted, too_old = accepted + again.accepted, too_old + again.too_old
+        refused += [doubtful] * len(again.refused)
+    return Delivery(accepted=accepted, too_old=too_old, refused=tuple(refused))
+
+
+def _halve(points: Points, write: Callable[[Points], Written]) -> Delivery:
     accepted, too_old = 0, 0
     refused: list[Refused] = []
     spans = [(0, len(points))] if len(points) else []

@@ -8,7 +8,7 @@ follows from that, halving, setting aside, waiting, is not the store's business 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -79,9 +79,24 @@ class Points:
             flag=self.flag[first:last],
         )
 
+    def without(self, indexes: Collection[int]) -> Points:
+        """Return the points but for those at `indexes`."""
+        kept = [index for index in range(len(self)) if index not in indexes]
+        return Points(
+            series=self.series,
+            place=[self.place[index] for index in kept],
+            observed_ns=[self.observed_ns[index] for index in kept],
+            value=[self.value[index] for index in kept],
+            flag=[self.flag[index] for index in kept],
+        )
+
+    def key_of(self, index: int) -> SeriesKey:
+        """Return which series a point belongs to."""
+        return self.series[self.place[index]]
+
     def text_of(self, index: int) -> str:
         """Return one point in words, for a log or a list of what was refused."""
-        key, value = self.series[self.place[index]], self.value[index]
+        key, value = self.key_of(index), self.value[index]
         number = "NaN" if math.isnan(value) else repr(value)
         return f"{key.device_id} {key.quantity} {number} flag {self.flag[index]} at {self.observed_ns[index]} ns"
 
@@ -113,6 +128,9 @@ class Store(Protocol):
 
     def history(self, query: HistoryQuery) -> list[PointRow]:
         """Return the good values, as `JournalReader.observation_points` does. Raises StoreAwayError."""
+
+    def connection_no(self) -> int:
+        """Return a number that is another one when a new connection to the server was made."""
 
     def is_answering(self) -> bool:
         """Tell whether the server says that it is well."""

@@ -78,6 +78,7 @@ class InfluxStore:
         self._client: InfluxDBClient | None = None
         self._writer: WriteApi | None = None
         self._prefixes: dict[SeriesKey, str] = {}
+        self._connections_before = 0
 
     def write(self, points: Points) -> Written:
         """Return once the server has said that the points are written."""
@@ -113,6 +114,10 @@ class InfluxStore:
             rows = [_point_row(record.values) for record in records]
         return sorted(rows, key=lambda row: row.start_ns)
 
+    def connection_no(self) -> int:
+        """Return how many connections were made."""
+        return self._connections_before + self._connections()
+
     def is_answering(self) -> bool:
         """Tell whether the server answers a ping."""
         try:
@@ -123,9 +128,16 @@ class InfluxStore:
 
     def close(self) -> None:
         """Close the connections."""
+        self._connections_before += self._connections()
         client, self._client, self._writer = self._client, None, None
         if client is not None:
             client.close()  # type: ignore[no-untyped-call]
+
+    def _connections(self) -> int:
+        if self._client is None:
+            return 0
+        pools = self._client.api_client.rest_client.pool_manager.pools
+        return sum(pools[key].num_connections for key in pools.keys())  # noqa: SIM118 - no Mapping
 
     def _prefix(self, key: SeriesKey) -> str:
         found = self._prefixes.get(key)

@@ -1,0 +1,417 @@
+"""Forwarding against servers that fail: every point of the journal ends in the store, once, and nothing else does."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from devices.model import TransientError
+from ingest.feed import JournalFeed
+from ingest.forward_book import FORWARD_FILE, ForwardBook, ForwardReader
+from ingest.forwarder import Forwarder, ForwardParts, Pace, StoppedError
+from ingest.journal_read import ObservationRow, SeriesRow
+from ingest.stores.influx import InfluxParams, InfluxStore
+from tests.ingest.stores.fault_server import ACCEPT, Answer, FaultServer, fault_server
+from tests.support import wait_until
+
+T_NS = 1_767_225_600_000_000_000
+FAST = Pace(backoff_first_s=0.01, backoff_most_s=0.05, settle_s=0.2)
+
+
+@dataclass(frozen=True)
+class Columns:
+    series_id: Sequence[int] = ()
+    observed_ns: Sequence[int] = ()
+    value: Sequence[float] = ()
+    flag: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Commit:
+    commit_no: int
+    rows: Columns
+    removed: Columns
+
+
+@dataclass(frozen=True)
+class Changes:
+    commits: tuple[Commit, ...]
+    last_commit_no: int
+    is_cut: bool
+
+
+@dataclass
+class Journal:
+    """A journal in memory: what it holds now, and the commits that made it so."""
+
+    held: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)
+    commits: list[Commit] = field(default_factory=list)
+    forgotten: int = 0
+
+    def write(self, rows: dict[tuple[int, int], tuple[float, int]], *, removed: Sequence[tuple[int, int]] = ()) -> None:
+        for name in removed:
+            self.held.pop(name, None)
+        self.held.update(rows)
+        columns = Columns(
+            [s for s, _ in rows], [t for _, t in rows], [v for v, _ in rows.values()], [f for _, f in rows.values()]
+        )
+        gone = Columns([s for s, _ in removed], [t for _, t in removed])
+        self.commits.append(Commit(commit_no=self.commit_no() + 1, rows=columns, removed=gone))
+
+    def add(self, count: int, *, series: int = 1) -> None:
+        """Write so many new readings of one series, a commit each 7."""
+        first = 1 + max((t for s, t in self.held if s == series), default=T_NS)
+        for start in range(0, count, 7):
+            times = range(first + start, first + min(count, start + 7))
+            self.write({(series, t): (float(t - T_NS), 1) for t in times})
+
+    def commit_no(self) -> int:
+        return self.commits[-1].commit_no if self.commits else 0
+
+    def series(self) -> list[SeriesRow]:
+        numbers = {s for commit in self.commits for c in (commit.rows, commit.removed) for s in c.series_id}
+        return [SeriesRow(series_id=s, device_id=f"d-{s}", quantity="distance") for s in sorted(numbers)]
+
+    def observations(
+        self, device_id: str, quantity: str, *, from_ns: int, to_ns: int, limit: int
+    ) -> list[ObservationRow]:
+        series_id = int(device_id.removeprefix("d-"))
+        found = sorted((t, said) for (s, t), said in self.held.items() if s == series_id and from_ns <= t < to_ns)
+        return [ObservationRow(observed_ns=t, received_ns=t, value=v, flag=f, seq=None) for t, (v, f) in found[:limit]]
+
+    def changes_after(self, commit_no: int, *, limit: int) -> Changes:
+        taken: list[Commit] = []
+        rows = 0
+        for commit in self.commits:
+            if commit.commit_no > commit_no and rows < limit:
+                taken.append(commit)
+                rows += len(commit.rows.series_id)
+        is_cut = commit_no < self.forgotten
+        return Changes(tuple(taken), taken[-1].commit_no if taken else commit_no, is_cut)
+
+    def as_stored(self) -> dict[tuple[str, str], str]:
+        """What a store must hold, as the server of the test remembers it."""
+        return {
+            (f"observation,device=d-{s},quantity=distance,station=st-{s}", str(t)): (
+                f"value={v!r},flag={f}i,bad=f" if math.isfinite(v) else f"flag={f}i,bad=t"
+            )
+            for (s, t), (v, f) in self.held.items()
+        }
+
+
+@dataclass
+class Bench:
+    folder: Path
+    journal: Journal
+    server: FaultServer
+    stop: threading.Event = field(default_factory=threading.Event)
+    batch_points: int = 50
+    pace: Pace = FAST
+
+    @contextmanager
+    def forwarder(self) -> Iterator[Forwarder]:
+        book = ForwardBook(self.folder / FORWARD_FILE)
+        store = InfluxStore(InfluxParams(url=self.server.url, bucket="b", timeout_s=0.3))
+        stations = book.stations({f"d-{s}": f"st-{s}" for s in range(9)}, now_ns=T_NS)
+        parts = ForwardParts(
+            name="influx", store_name="influx", store=store, feed=JournalFeed(self.journal, stations), book=book,
+            now_ns=lambda: T_NS, batch_points=self.batch_points, pace=self.pace,
+        )  # fmt: skip
+        try:
+            yield Forwarder(parts, self.stop)
+        finally:
+            store.close()
+            book.close()
+
+    def run(self) -> None:
+        """Forward until there is nothing left, as a process that was just started does."""
+        with self.forwarder() as forwarder:
+            while forwarder.step():
+                pass
+
+    @property
+    def book(self) -> ForwardReader:
+        return ForwardReader(self.folder / FORWARD_FILE)
+
+    def counter(self, name: str) -> int:
+        return self.book.counters().get(("influx", name), 0)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with fault_server() as server:
+        yield Bench(folder=tmp_path, journal=Journal(), server=server)
+
+
+def test_history_and_changes_arrive(bench: Bench) -> None:
+    bench.journal.add(120)
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    bench.journal.add(30, series=2)
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    assert max(bench.server.sizes) <= 50
+    assert bench.book.statuses()[0].state == "ok"
+
+
+def test_what_was_forwarded_long_ago_is_not_sent_again(bench: Bench) -> None:
+    bench.pace = Pace(settle_s=0.0)
+    bench.journal.add(120)
+    bench.run()
+    bench.server.sizes.clear()
+    bench.run()
+    assert bench.server.sizes == []
+
+
+def test_an_empty_journal_sends_nothing(bench: Bench) -> None:
+    bench.run()
+    assert bench.server.sizes == []
+    bench.journal.add(3)
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+
+
+def test_corrections_come_again(bench: Bench) -> None:
+    bench.journal.write({(1, T_NS): (1.0, 2), (1, T_NS + 1): (2.0, 1), (1, T_NS + 2): (math.nan, 9)})
+    bench.run()
+    bench.journal.write({(1, T_NS): (1.5, 3), (1, T_NS + 1): (math.nan, 9), (1, T_NS + 2): (3.0, 1)})
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+
+
+def test_a_row_taken_back_is_overwritten(bench: Bench) -> None:
+    bench.journal.write({(1, T_NS): (1.0, 1), (1, T_NS + 1): (2.0, 1)})
+    bench.run()
+    bench.journal.write({(1, T_NS - 5): (1.0, 1)}, removed=[(1, T_NS)])
+    bench.run()
+    gone = ("observation,device=d-1,quantity=distance,station=st-1", str(T_NS))
+    assert bench.server.stored.pop(gone) == "flag=0i,bad=t"
+    assert bench.server.stored == bench.journal.as_stored()
+
+
+def test_a_time_that_another_row_still_has_is_not_withdrawn(bench: Bench) -> None:
+    """Two readings with one time and two counters: one of them goes, the other one stays."""
+    bench.journal.write({(1, T_NS): (1.0, 1)})
+    bench.run()
+    bench.journal.write({(1, T_NS): (7.0, 1)}, removed=[(1, T_NS)])
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+
+
+def test_a_journal_that_has_forgotten_is_copied_again(bench: Bench) -> None:
+    bench.journal.add(60)
+    bench.run()
+    bench.journal.add(60)
+    bench.journal.forgotten = bench.journal.commit_no()
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    assert bench.counter("copied_again") == 1
+
+
+def test_rows_that_share_a_time_are_copied_across_pages(bench: Bench) -> None:
+    bench.batch_points = 4
+    for series in (1, 2, 5):
+        bench.journal.add(10, series=series)
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Answer(status=503, takes=False),
+        Answer(status=429, takes=False, headers={"Retry-After": "0"}),
+        Answer(status=401, takes=False),
+        Answer(status=404, takes=False),
+        Answer(status=204, wait_s=0.6),  # it took the points, but too late for us
+        Answer(drops=True),
+    ],
+)
+def test_faults_delay_and_lose_nothing(bench: Bench, fault: Answer) -> None:
+    number = iter(range(10_000))
+    bench.server.plan = lambda _: fault if next(number) % 3 == 1 else ACCEPT
+    bench.journal.add(200)
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    assert bench.counter("refused") == 0
+    assert bench.counter("away_spells") > 0
+
+
+def test_the_one_bad_point_goes_aside(bench: Bench) -> None:
+    bench.journal.add(200)
+    bad = str(T_NS + 77)
+    bench.server.plan = lambda lines: (
+        Answer(status=400, body='{"message":"field type conflict"}', takes=False)
+        if any(line.endswith(bad) for line in lines)
+        else ACCEPT
+    )
+    bench.run()
+    expected = bench.journal.as_stored()
+    refused = bench.book.refused(limit=10)
+    assert [(point.device_id, point.observed_ns, point.value) for point in refused] == [("d-1", T_NS + 77, 77.0)]
+    assert "field type conflict" in refused[0].reason
+    assert bench.server.stored == {name: said for name, said in expected.items() if name[1] != bad}
+    assert bench.counter("refused") == 1
+
+
+def test_a_lone_bad_point_does_not_stop_what_comes_after(bench: Bench) -> None:
+    bench.server.plan = lambda lines: Answer(status=422, takes=False) if lines[0].endswith(str(T_NS + 1)) else ACCEPT
+    bench.journal.add(1)
+    bench.run()
+    bench.journal.add(5)
+    bench.run()
+    assert [point.observed_ns for point in bench.book.refused(limit=9)] == [T_NS + 1]
+    assert len(bench.server.stored) == 5
+
+
+def test_a_server_that_refuses_everything_for_a_while_costs_no_point(bench: Bench) -> None:
+    bench.journal.add(200)
+    answers = iter([Answer(status=400, takes=False)] * 100)
+    bench.server.plan = lambda _: next(answers, ACCEPT)
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    assert bench.counter("refused") == 0
+
+
+def test_too_large_writes_are_halved(bench: Bench) -> None:
+    bench.journal.add(200)
+    bench.server.plan = lambda lines: Answer(status=413, takes=False) if len(lines) > 9 else ACCEPT
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    assert bench.counter("refused") == 0
+
+
+def test_points_too_old_are_reported_and_not_retried(bench: Bench) -> None:
+    body = '{"message":"partial write: points beyond retention policy dropped=3"}'
+    bench.journal.add(5)
+    bench.server.plan = lambda _: Answer(status=422, body=body)
+    bench.run()
+    assert bench.server.sizes == [5]
+    assert bench.counter("too_old") == 3
+    assert bench.counter("accepted") == 2
+
+
+def test_what_a_killed_server_forgot_is_sent_again(bench: Bench) -> None:
+    """It said yes, was killed before it had synced, and came back: the forwarder itself lives on."""
+    bench.journal.add(100)
+    with bench.forwarder() as forwarder:
+        while forwarder.step():
+            pass
+        forgotten = dict(list(bench.server.stored.items())[50:])
+        for name in forgotten:
+            del bench.server.stored[name]
+        bench.server.plan = lambda _: Answer(drops=True) if not bench.server.queries else ACCEPT
+        bench.journal.add(10)
+        threading.Timer(0.1, lambda: bench.server.queries.append("it is back")).start()
+        wait_until(lambda: not forwarder.step() and bench.server.stored == bench.journal.as_stored(), 5.0)
+    assert bench.counter("went_back") == 1
+
+
+def test_stopping_does_not_wait_for_a_dead_server(bench: Bench) -> None:
+    bench.pace = Pace(backoff_first_s=3_600.0, backoff_most_s=3_600.0)
+    bench.server.plan = lambda _: Answer(status=503, takes=False)
+    bench.journal.add(5)
+    threading.Timer(0.2, bench.stop.set).start()
+    with bench.forwarder() as forwarder, pytest.raises(StoppedError):
+        forwarder.step()
+    assert bench.book.statuses()[0].state == "away"
+    assert "503" in bench.book.statuses()[0].said
+
+
+def test_retry_after_is_obeyed(bench: Bench) -> None:
+    bench.server.plan = lambda _: Answer(status=429, takes=False, headers={"Retry-After": "3600"})
+    bench.journal.add(5)
+    threading.Timer(0.5, bench.stop.set).start()
+    with bench.forwarder() as forwarder, pytest.raises(StoppedError):
+        forwarder.step()
+    assert bench.server.sizes == [5]
+
+
+def test_a_moved_device_keeps_the_station_of_its_old_points(bench: Bench) -> None:
+    bench.journal.add(5)
+    bench.run()
+    before = dict(bench.server.stored)
+    book = ForwardBook(bench.folder / FORWARD_FILE)
+    book.stations({"d-1": "elsewhere"}, now_ns=T_NS + 3)
+    book.stations({"d-1": "st-1"}, now_ns=T_NS + 1_000)
+    book.close()
+    bench.journal.forgotten = bench.journal.commit_no() + 1
+    bench.journal.commits.append(Commit(bench.journal.commit_no() + 2, Columns(), Columns()))
+    bench.run()
+    moved = {tags for tags, _ in bench.server.stored} - {tags for tags, _ in before}
+    assert moved == {"observation,device=d-1,quantity=distance,station=elsewhere"}
+    assert all(int(time_ns) >= T_NS + 3 for tags, time_ns in bench.server.stored if "elsewhere" in tags)
+
+
+def test_a_damaged_book_is_set_aside_and_all_is_copied(bench: Bench) -> None:
+    bench.journal.add(20)
+    bench.run()
+    bench.server.stored.clear()
+    for file in bench.folder.glob("forward.db*"):
+        file.write_bytes(b"\xff" * 5_000)
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    assert (bench.folder / "forward.db.damaged-1").exists()
+
+
+def test_a_book_that_cannot_be_opened_is_no_damage(tmp_path: Path) -> None:
+    with pytest.raises(TransientError):
+        ForwardBook(tmp_path / "absent" / FORWARD_FILE)
+
+
+def test_the_list_of_refused_points_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.forward_book.REFUSED_RING", 10)
+    folder = tmp_path
+    with fault_server() as server:
+        bench = Bench(folder=folder, journal=Journal(), server=server)
+        bench.journal.add(40)
+        server.plan = lambda lines: (
+            ACCEPT if len(lines) == 1 and lines[0].endswith("01") else Answer(status=400, takes=False)
+        )
+        bench.run()
+    assert len(bench.book.refused(limit=100)) == 10
+    with sqlite3.connect(folder / FORWARD_FILE) as connection:
+        assert connection.execute("SELECT count(*) FROM refused").fetchone() == (10,)
+
+
+Rows = dict[tuple[int, int], tuple[float, int]]
+values = st.tuples(st.floats(-5, 5) | st.just(math.nan), st.sampled_from([1, 2, 3, 4, 9]))
+names = st.tuples(st.integers(1, 3), st.integers(T_NS, T_NS + 6))
+commits = st.lists(st.tuples(st.dictionaries(names, values, max_size=6), st.lists(names, max_size=2)), max_size=12)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(before=commits, after=commits, data=st.data())
+def test_any_commits_any_cut_any_repetition(
+    tmp_path_factory: pytest.TempPathFactory, before: Sequence[tuple[Rows, list[tuple[int, int]]]],
+    after: Sequence[tuple[Rows, list[tuple[int, int]]]], data: st.DataObject,
+) -> None:  # fmt: skip
+    with fault_server() as server:
+        size = data.draw(st.integers(1, 9))
+        bench = Bench(folder=tmp_path_factory.mktemp("f"), journal=Journal(), server=server, batch_points=size)
+        outcomes = iter(data.draw(st.lists(st.sampled_from(["ok", "lost", "503"]), max_size=8)))
+        bench.server.plan = lambda _: PLANS[next(outcomes, "ok")]()
+        bench.pace = Pace(backoff_first_s=0.001, backoff_most_s=0.002, settle_s=0.0)
+        for part in (before, after):
+            for rows, removed in part:
+                bench.journal.write(rows, removed=[name for name in removed if name in bench.journal.held])
+            bench.run()
+        withdrawn = {name for name, said in server.stored.items() if said == "flag=0i,bad=t"}
+        stored = {name: said for name, said in server.stored.items() if name not in withdrawn}
+    assert stored == bench.journal.as_stored()
+
+
+PLANS: dict[str, Callable[[], Answer]] = {
+    "ok": lambda: ACCEPT,
+    "lost": lambda: Answer(status=500),  # it took the points and said that it did not
+    "503": lambda: Answer(status=503, takes=False),
+}
