@@ -14,6 +14,7 @@ import typer
 from typer.exceptions import TyperException
 
 from devices.model import PermanentError, SatomoriError
+from satomori.cli_bench import bench
 from satomori.cli_codec import decode
 from satomori.cli_devices import devices_app
 from satomori.cli_sim import sim_app
@@ -216,6 +217,7 @@ def api(
 
 
 app.command()(decode)
+app.command()(bench)
 
 
 @app.command()

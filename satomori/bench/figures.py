@@ -1,0 +1,20 @@
+"""All figures by their printed name, in the order in which they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from satomori.bench import core
+from satomori.bench.model import FigureFunction
+
+FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
+    {
+        "core_ratio": core.core_ratio,
+        "core_vs_loop_ratio": core.core_vs_loop_ratio,
+        "core_single_us": core.core_single_us,
+        "decode_ratio": core.decode_ratio,
+        "state_bytes_per_series": core.state_bytes_per_series,
+        "scaling_exponent": core.scaling_exponent,
+    }
+)
