@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from satomori.bench import core
+from satomori.bench import core, transport
 from satomori.bench.model import FigureFunction
 
 FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
@@ -14,6 +14,7 @@ FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
         "core_vs_loop_ratio": core.core_vs_loop_ratio,
         "core_single_us": core.core_single_us,
         "decode_ratio": core.decode_ratio,
+        "e2e_qos1_ratio": transport.e2e_qos1_ratio,
         "state_bytes_per_series": core.state_bytes_per_series,
         "scaling_exponent": core.scaling_exponent,
     }
