@@ -312,3 +312,18 @@ def read_recording(site: Site, path: Path) -> int:
     reader = RecordingReader([device.id for device in site.device], lateness_s=site.ingest.lateness_s)
     reader.read(path)
     return len(reader.recording().rows)
+
+
+def write_recording(path: Path, *, series: int, steps: int) -> int:
+    """Write readings of `series` at so many instants as a recording; return how many rows it has."""
+    load, index = Load(series), SeriesIndex()
+    load.name_series(index)
+    count = 0
+    with path.open("w", encoding="utf-8") as file:
+        file.write("observed_at,device_id,quantity,value\n")
+        for _ in range(steps):
+            rows = load.batch(series)
+            columns = zip(rows.observed_ns.tolist(), rows.series.tolist(), rows.value.tolist(), strict=True)
+            file.writelines(f"{at_ns},{','.join(index.key(number))},{value!r}\n" for at_ns, number, value in columns)
+            count += len(rows)
+    return count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from satomori.bench import core, transport
+from satomori.bench import core, footprint, history, transport
 from satomori.bench.model import FigureFunction
 
 FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
@@ -14,7 +14,12 @@ FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
         "core_vs_loop_ratio": core.core_vs_loop_ratio,
         "core_single_us": core.core_single_us,
         "decode_ratio": core.decode_ratio,
+        "replay_winter_s_per_mio": history.replay_winter_s_per_mio,
         "e2e_qos1_ratio": transport.e2e_qos1_ratio,
+        "history_year_ms": history.history_year_ms,
+        "latest_1000_ms": history.latest_1000_ms,
+        "rss_gateway_mb": footprint.rss_gateway_mb,
+        "start_s": footprint.start_s,
         "state_bytes_per_series": core.state_bytes_per_series,
         "scaling_exponent": core.scaling_exponent,
     }
