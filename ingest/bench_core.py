@@ -33,14 +33,14 @@ _SPREAD = {"snow_depth": (1.0, 0.3), "air_temperature": (0.0, 4.0), "relative_hu
 _CENTRE = (6.0, 3.0)
 
 THRESHOLDS = (
-    Rule(id="deep", kind="threshold", quantity="snow_depth", params={"raise_at": 1.6, "clear_at": 1.4}),
+    Rule(id="deep", kind="threshold", quantity="snow_depth", params={"raise_at": 1.9, "clear_at": 1.7}),
     Rule(
         id="frost",
         kind="threshold",
         quantity="air_temperature",
-        params={"raise_at": -9.0, "clear_at": -7.0, "direction": "below"},
+        params={"raise_at": -12.0, "clear_at": -10.0, "direction": "below"},
     ),
-    Rule(id="gale", kind="threshold", quantity="wind_speed", params={"raise_at": 13.0, "clear_at": 11.0}),
+    Rule(id="gale", kind="threshold", quantity="wind_speed", params={"raise_at": 15.0, "clear_at": 13.0}),
 )
 
 

@@ -19,6 +19,7 @@ from ingest.timeline import NEVER_NS, Timeline
 NAMES_A_KEY = 256
 CLOCK = "clock"
 _SERIES, _UNIT = "series/", "unit/"
+_PACKER = msgspec.msgpack.Encoder()
 
 
 class ClockState(msgspec.Struct, array_like=True, frozen=True):
@@ -81,15 +82,14 @@ class UnitKeeper:
 
     def pack(self, units: Int64s) -> dict[str, bytes]:
         """Return the keys of `units` (U,)."""
-        return {f"{self._prefix}{self._devices[unit][0]}": self._pack(unit) for unit in units.tolist()}
-
-    def _pack(self, unit: int) -> bytes:
-        newest_ns, mid_ns, base_ns = self._timeline.dump(unit)
-        tables = {table.name: dict(table.dump(unit)) for table in self._timeline.tables()}
-        state = _UnitState(
-            newest_ns, mid_ns, base_ns, tuple(self._devices[unit]), {k: v for k, v in tables.items() if v}
-        )
-        return msgspec.msgpack.encode(state)
+        chosen = units.tolist()
+        tables = [(table.name, table.dump(chosen)) for table in self._timeline.tables()] if chosen else []
+        changed: dict[str, bytes] = {}
+        for number, (unit, times_ns) in enumerate(zip(chosen, self._timeline.times(units), strict=True)):
+            devices = self._devices[unit]
+            records = {name: dumped[number] for name, dumped in tables if dumped[number]}
+            changed[f"{self._prefix}{devices[0]}"] = _PACKER.encode(_UnitState(*times_ns, tuple(devices), records))
+        return changed
 
     def unpack(self, snapshot: Mapping[str, bytes]) -> dict[str, bytes]:
         """Take up all units of `snapshot`; return what must be deleted there because no unit has that name."""

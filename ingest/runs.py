@@ -39,3 +39,14 @@ def shifted(values: Array, *, first: Bools, carried: Array) -> Array:
     before[1:] = values[:-1]
     before[first] = carried
     return before
+
+
+def running_max(values: Int64s, *, first: Bools) -> Int64s:
+    """Return for each row the largest value up to it since the last row that is `first`."""
+    if ((values[1:] >= values[:-1]) | first[1:]).all():
+        return values
+    known, rank = np.unique(values, return_inverse=True)
+    # a later run outranks all earlier ones, so that one pass over everything keeps them apart
+    run = (np.cumsum(first) - 1) * len(known)
+    largest: Int64s = known[np.maximum.accumulate(run + rank) - run]
+    return largest

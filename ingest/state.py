@@ -7,7 +7,7 @@ conclusions do not depend on the order of arrival, and no conclusion waits for l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ingest.batch import Bools, Int32s, Int64s
 Records = np.ndarray[Any, np.dtype[np.void]]
 
 _FIRST_ROOM = 16
+_SCAN_BEYOND = 16  # with more than every sixteenth subject's unit, looking at all subjects is faster than a list
 
 
 class GrowingArray:
@@ -91,6 +92,10 @@ class StateTable:
 
     def of_units(self, units: Int64s) -> Int64s:
         """Return the places (M,) of all subjects of `units` (U,)."""
+        if len(units) * _SCAN_BEYOND > len(self.keys):
+            wanted = np.zeros(max(int(self.unit.max(initial=0)), int(units.max(initial=0))) + 1, dtype=np.bool_)
+            wanted[units] = True
+            return np.flatnonzero(wanted[self.unit])
         return np.array([place for unit in units.tolist() for place in self._of_unit.get(unit, ())], dtype=np.int64)
 
     def versions(self) -> tuple[Records, Records, Records]:
@@ -115,11 +120,21 @@ class StateTable:
         self._base.values[places] = self._now.values[places]
         self._mid.values[places] = self._now.values[places]
 
-    def dump(self, unit: int) -> Iterator[tuple[str, bytes]]:
-        """Yield key and bytes (now, mid, base; one for all three when they are equal) of each subject of `unit`."""
-        for place in self._of_unit.get(unit, ()):
-            now, mid, base = (array.values[place].tobytes() for array in (self._now, self._mid, self._base))
-            yield self.keys[place], now if now == mid == base else now + mid + base
+    def dump(self, units: Sequence[int]) -> list[dict[str, bytes]]:
+        """Return key and bytes (now, mid, base; one for all three when they are equal) of the subjects of each unit."""
+        places = [place for unit in units for place in self._of_unit.get(unit, ())]
+        records = iter(self._records(np.array(places, dtype=np.int64)))
+        return [{self.keys[place]: next(records) for place in self._of_unit.get(unit, ())} for unit in units]
+
+    def _records(self, places: Int64s) -> list[bytes]:
+        size = self._now.values.dtype.itemsize
+        now, mid, base = (array.values[places].tobytes() for array in (self._now, self._mid, self._base))
+        parts = [slice(start, start + size) for start in range(0, len(now), size)]
+        if now == mid == base:
+            return [now[part] for part in parts]
+        return [
+            now[part] if now[part] == mid[part] == base[part] else now[part] + mid[part] + base[part] for part in parts
+        ]
 
     def load(self, key: str, record: bytes) -> bool:
         """Set the subject `key` to what `dump` gave; False when it is unknown here or was written in another form."""

@@ -20,6 +20,7 @@ from ingest.facts import Facts
 from ingest.layout import Layout
 from ingest.plugins import View
 from ingest.recent import RecentShelves
+from ingest.runs import is_first, running_max
 from ingest.state import StateTable
 
 NEVER_NS = np.iinfo(np.int64).min
@@ -125,10 +126,8 @@ class Timeline:
         """Return for each row (N,) the newest time of its unit when it arrived, the row itself included."""
         order = np.argsort(unit, kind="stable")
         newest_ns = np.empty_like(time_ns)
-        ends = np.flatnonzero(np.diff(unit[order])) + 1
-        for chosen in np.split(order, ends) if len(order) else ():
-            before_ns = self._newest_ns[unit[chosen[0]]]
-            newest_ns[chosen] = np.maximum.accumulate(np.maximum(time_ns[chosen], before_ns))
+        given_ns = np.maximum(time_ns, self._newest_ns[unit])[order]
+        newest_ns[order] = running_max(given_ns, first=is_first(unit[order]))
         return newest_ns
 
     def plan(self, news: News, *, due: Int64s) -> Plan:
@@ -236,6 +235,11 @@ class Timeline:
     def dump(self, unit: int) -> tuple[int, int, int]:
         """Return how far `unit` is: times of newest, mid and base."""
         return int(self._newest_ns[unit]), int(self._mid_ns[unit]), int(self._base_ns[unit])
+
+    def times(self, units: Int64s) -> list[tuple[int, int, int]]:
+        """Return how far each of `units` (U,) is, see `dump`."""
+        columns = (self._newest_ns, self._mid_ns, self._base_ns)
+        return list(zip(*(column[units].tolist() for column in columns), strict=True))
 
     def load(self, unit: int, times_ns: tuple[int, int, int]) -> None:
         """Set `unit` to what `dump` gave."""

@@ -110,7 +110,9 @@ class BatteryOutlook(Timeless):
 
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
         """Fold rows into the state and return the marks of `view.units`."""
-        marks = [mark for place in self._table.of_units(view.units).tolist() for mark in self._open(place)]
+        places = self._table.of_units(view.units)
+        places = places[self._table.now["start_ns"][places] != 0]
+        marks = [mark for place in places.tolist() for mark in self._open(place)]
         place = self._place.values[batch.series]
         is_usable = (place >= 0) & ~np.isnan(batch.value) & flags.are_usable(batch.flag)
         is_usable &= (self._rank.values[batch.series] < 2) | (batch.value > 0.0)

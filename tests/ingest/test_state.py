@@ -55,7 +55,7 @@ def test_records_come_back_by_name() -> None:
     made, other = table(), StateTable("t", RECORD, start=(0,))
     other.add("b", unit=0)
     made.now["count"][1] = 9
-    (dumped,) = made.dump(1)
+    (dumped,) = made.dump([1])[0].items()
     assert other.load(*dumped)
     assert counts(other) == [[9], [7], [7]]
     assert not other.load("unknown", dumped[1])
