@@ -8,6 +8,7 @@ import math
 import re
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET
@@ -38,10 +39,13 @@ _DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 _ID_CHARS = 100
 _REASON_CHARS = 40
 _DETAIL_CHARS = 400
+_NAMES = 65_536
 
 
 def spool_of(first: bytes) -> tuple[str, int]:
     """Return epoch and floor that the first record states, empty and 0 where it does not."""
+    if b"epoch" not in first and b"\\" not in first:
+        return "", 0
     try:
         head = read_head(first)
     except RecordError:
@@ -66,7 +70,6 @@ class Resolver:
         self._bv = 0.0
         self._fault = ""
         self._name = ""
-        self._names: dict[str, tuple[str, Quantity]] = {}
 
     def take(self, raw: bytes) -> None:
         """Add what the record says to `readings` or `quarantine`, and its number to `rows`."""
@@ -91,7 +94,7 @@ class Resolver:
             raise
         self._note(raw, record)
         if not self._is_ours:
-            check_keys(raw)
+            check_keys(raw, record)
         return record
 
     def _note(self, raw: bytes, head: Head | None) -> None:
@@ -123,7 +126,7 @@ class Resolver:
         self._name = self._bn + ("" if head.n is UNSET else head.n)
 
     def _reading(self, record: Record, name: str) -> Reading:
-        device_id, meant = self._names.get(name) or self._resolve(name)
+        device_id, meant = _resolve(name)
         received_ns = self._arrived_ns
         if record.received is not UNSET:
             # never later than it came: a gateway with a fast clock must not look alive for longer than it is
@@ -140,16 +143,6 @@ class Resolver:
             gateway_id="" if record.gateway is UNSET else record.gateway[:_ID_CHARS],
             resent=record.resent is True,
         )
-
-    def _resolve(self, name: str) -> tuple[str, Quantity]:
-        device_id, _, key = name.rpartition("/")
-        if not _DEVICE_ID.fullmatch(device_id):
-            raise RecordError("undecodable", f"name {name[:60]!r} is not <device_id>/<quantity>")
-        meant = QUANTITIES.get(key)
-        if meant is None:
-            raise RecordError("unknown_quantity", f"quantity {key[:40]!r} is not in the table")
-        self._names[name] = device_id, meant
-        return device_id, meant
 
     def _value(self, record: Record, meant: Quantity, name: str) -> float:
         if record.bad is True:
@@ -207,6 +200,18 @@ class Resolver:
             raw=_bytes_of(record.vd)[:RAW_BYTES],
             received_ns=self._observed_ns(record),
         )
+
+
+@lru_cache(maxsize=_NAMES)
+def _resolve(name: str) -> tuple[str, Quantity]:
+    """Return device and quantity of a name. Raises RecordError for what is none."""
+    device_id, _, key = name.rpartition("/")
+    if not _DEVICE_ID.fullmatch(device_id):
+        raise RecordError("undecodable", f"name {name[:60]!r} is not <device_id>/<quantity>")
+    meant = QUANTITIES.get(key)
+    if meant is None:
+        raise RecordError("unknown_quantity", f"quantity {key[:40]!r} is not in the table")
+    return device_id, meant
 
 
 def _carries_value(record: Record) -> bool:
