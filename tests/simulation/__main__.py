@@ -6,19 +6,15 @@ With `--fault NAME` the exit code says the contrary: 1 when the planted fault wa
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tests.simulation.faults import FOUND_WITHIN
-from tests.simulation.schedules import Finding, run_schedules
+from tests.simulation.schedules import Finding, run_many
 
-_CHUNK = 500
 _SHOWN = 20
 _LINE_EVERY = 20_000
 
@@ -47,7 +43,7 @@ def _run(console: Console, given: argparse.Namespace, fault: str) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(fault or "schedules", total=given.schedules)
-        for done, found in _results(given, fault):
+        for done, found in run_many(_span(given), fault=fault, jobs=given.jobs):
             before, count = count, count + done
             findings += found
             progress.update(task, advance=done)
@@ -63,21 +59,8 @@ def _run(console: Console, given: argparse.Namespace, fault: str) -> int:
     return int(not findings) if fault else int(bool(findings))
 
 
-def _results(given: argparse.Namespace, fault: str) -> Iterator[tuple[int, list[Finding]]]:
-    size = 20 if fault else _CHUNK
-    end = given.seed + given.schedules
-    chunks = [(start, min(start + size, end), fault) for start in range(given.seed, end, size)]
-    if given.jobs <= 1:
-        yield from map(_run_chunk, chunks)
-        return
-    with ProcessPoolExecutor(given.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(_run_chunk, chunk) for chunk in chunks]):
-            yield done.result()
-
-
-def _run_chunk(chunk: tuple[int, int, str]) -> tuple[int, list[Finding]]:
-    start, end, fault = chunk
-    return end - start, [found for found in run_schedules(range(start, end), fault=fault) if found is not None]
+def _span(given: argparse.Namespace) -> range:
+    return range(given.seed, given.seed + given.schedules)
 
 
 if __name__ == "__main__":

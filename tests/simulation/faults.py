@@ -93,6 +93,10 @@ def _ends_unheard() -> list[Patch]:
     return [(alerts.planner, "effective", only_first)]
 
 
+def _poison_never_given_up() -> list[Patch]:
+    return [(ingest.consume, "_STRIKES", 1 << 30)]
+
+
 _REPLACED: Mapping[str, Callable[[], list[Patch]]] = MappingProxyType(
     {
         "ack_before_commit": _ack_before_commit,
@@ -104,6 +108,7 @@ _REPLACED: Mapping[str, Callable[[], list[Patch]]] = MappingProxyType(
         "never_sent_again": _never_sent_again,
         "hub_that_went_back_unnoticed": _hub_that_went_back_unnoticed,
         "old_news_told": _old_news_told,
+        "poison_never_given_up": _poison_never_given_up,
         "ends_unheard": _ends_unheard,
     }
 )
@@ -116,10 +121,11 @@ FOUND_WITHIN: Mapping[str, int] = MappingProxyType(
         "receipts_of_another_epoch": 200,
         "old_tokens_trusted": 300,
         "no_dedup": 200,
-        "batch_name_ignored": 300,
+        "batch_name_ignored": 600,
         "outbox_in_second_transaction": 300,
         "state_in_second_transaction": 300,
         "state_not_restored": 100,
+        "state_kept_after_failure": 300,
         "event_numbers_reused": 300,
         "cursor_before_alerts": 300,
         "mark_before_send": 100,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from devices.link import AckToken, Message
+from devices.model import Reading
 from gateway.receipts import parse_receipt
 from ingest.consume import RECEIPT_EVERY_S, RECEIPTS_TOPIC, Consumer, Parts
-from ingest.journal_faults import StorageError
+from ingest.journal_faults import JournalDamagedError, StorageError
 from ingest.receipts import Ledger
 from tests.simulation.broker import Broker, Parcel
 from tests.simulation.journal import JournalTwin, Tables
@@ -16,6 +17,10 @@ from tests.simulation.rules import Rules
 from tests.simulation.spool import SpoolTwin
 
 _INBOX_MOST = 20
+
+
+class StumbleError(Exception):
+    """The pipeline broke in the middle of a step."""
 
 
 class Hub:
@@ -28,6 +33,9 @@ class Hub:
         self._broker, self._truth, self.fault = broker, truth, journal.fault
         self._consumer: Consumer | None = None
         self._told_s = 0.0
+        self._broken, self._has_failed = "", False
+        self._rules = self._new_rules()
+        self.stumbles = 0
         self._lives = 0
         self._generation = -1
         self._now_s = 0.0
@@ -56,7 +64,11 @@ class Hub:
             if self._broker.queue and len(self._inbox) < _INBOX_MOST:
                 self._inbox += self._broker.deliver(_INBOX_MOST)
             assert self._consumer is not None
-            if not (self._inbox or self._consumer.is_pending) and now_s - self._told_s < RECEIPT_EVERY_S:
+            self._repair(now_ns=now_ns)
+            if (
+                not (self._inbox or self._has_failed or self._consumer.is_pending)
+                and now_s - self._told_s < RECEIPT_EVERY_S
+            ):
                 return  # a step would do nothing; most are such
             self._told_s = now_s
             self._consumer.step(timeout_s=0.0, now_ns=lambda: now_ns, now_s=lambda: now_s)
@@ -64,9 +76,39 @@ class Hub:
             self.die()
         except StorageError:
             return
+        except JournalDamagedError:
+            self._broken = "journal"
+        except StumbleError:
+            self._broken = self._broken or "state"
+
+    def _repair(self, *, now_ns: int) -> None:
+        """As `ingest.run` does after a failure: rule state read anew, after damage from a new file."""
+        if not self._broken:
+            return
+        assert self._consumer is not None
+        is_strike = self._broken == "state"
+        if not is_strike:
+            self.journal.begin_anew(now_ns=now_ns)
+            self._truth.lose_hub()
+        if self.fault != "state_kept_after_failure":
+            self._rules = self._new_rules()
+        self._consumer.begin_again(processor=self._rules, journal=self.journal, is_strike=is_strike)  # type: ignore[arg-type]
+        self._broken, self._has_failed = "", True
+
+    def _new_rules(self) -> Rules:
+        return Rules(self.journal.tables.state, self.fault, self._stumble)
+
+    def _stumble(self, readings: Sequence[Reading]) -> None:
+        """Fail now and then, and always on a poisonous reading."""
+        if self.stumbles > 0:
+            self.stumbles -= 1
+            raise StumbleError
+        if any(reading.value < 0 for reading in readings):
+            raise StumbleError
 
     def die(self) -> None:
         self._consumer = None
+        self._broken, self._has_failed = "", False
         self._inbox = []
         self._generation = -1
         self.process.fuse = -1
@@ -75,7 +117,7 @@ class Hub:
         """Somebody puts back the backup: the hub's disk died."""
         self.die()
         self.journal.restore()
-        self._truth.restores += 1
+        self._truth.lose_hub()
 
     def take(self, *, timeout_s: float, most: int) -> list[Message]:
         """Hand out what waits in the session, as `devices.link.Subscriber` does."""
@@ -97,8 +139,9 @@ class Hub:
     def _start(self, *, now_s: float, now_ns: int) -> None:
         self._lives += 1
         self.journal.open(now_ns=now_ns)
+        self._rules = self._new_rules()
         parts = Parts(
-            link=self, processor=Rules(self.journal.tables.state, self.fault), journal=self.journal,  # type: ignore[arg-type]
+            link=self, processor=self._rules, journal=self.journal,  # type: ignore[arg-type]
             boot_id=str(self._lives),
         )  # fmt: skip
         self._consumer = Consumer(parts, now_s=now_s)
@@ -114,7 +157,7 @@ class Hub:
             return
         for body in packet.bodies:
             name = (body.reading.device_id, body.reading.observed_ns, -1)
-            if name not in self.journal.tables.observations:
+            if name not in self.journal.tables.observations and body.name not in self._truth.excused:
                 raise Violation(f"the hub acknowledged {name} of a direct device and did not commit it")
             self._truth.acknowledged[body.name] = "direct"
 

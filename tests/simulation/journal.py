@@ -13,7 +13,7 @@ from typing import NamedTuple
 from devices.model import Event
 from ingest import receipts as arithmetic
 from ingest.journal import CommitResult, JournalBatch
-from ingest.journal_faults import StorageError
+from ingest.journal_faults import JournalDamagedError, StorageError
 from ingest.receipts import Ledger, count_rows, subtract
 from tests.simulation.parts import Process, SpoolKey, Truth, Violation
 
@@ -54,6 +54,7 @@ class JournalTwin:
         self.tables = Tables()
         self.backup: Tables | None = None
         self.refuses = 0
+        self.is_damaged = False
         self.process, self.fault = process, fault
         self._truth = truth
 
@@ -72,11 +73,19 @@ class JournalTwin:
         if self.backup is not None:
             self.tables = self.backup.copy()
 
+    def begin_anew(self, *, now_ns: int) -> None:
+        """The damaged file is set aside, a new one begun."""
+        self.is_damaged = False
+        self.tables = Tables()
+        self.open(now_ns=now_ns)
+
     @property
     def ledgers(self) -> Mapping[SpoolKey, Ledger]:
         return self.tables.ledgers
 
     def commit(self, batch: JournalBatch) -> CommitResult:
+        if self.is_damaged:
+            raise JournalDamagedError("journal: the file is damaged")
         spools = arithmetic.merge(batch.receipts)
         is_repeated = bool(batch.batch_id) and batch.batch_id == self.tables.batch_id
         if not is_repeated or self.fault == "batch_name_ignored":
@@ -139,6 +148,9 @@ class JournalTwin:
         self.tables = tables
         for rows in batch.receipts:
             self._truth.committed.setdefault((rows.publisher, rows.epoch), set()).update(rows.rows)
+        for row in batch.quarantine:
+            _, _, _, bodies, _ = row.raw  # a packet: messages are objects here
+            self._truth.excused.update(body.name for body in bodies)  # type: ignore[attr-defined]
 
     def check_receipt(self, key: SpoolKey, ledger: Ledger, unsent: Mapping[int, object] | None) -> None:
         """Raise Violation when a receipt says more than is durable. `unsent`: what that spool still has to send."""

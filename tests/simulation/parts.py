@@ -90,6 +90,7 @@ class Setting:
 TROUBLES = (
     ("crash_gateway",), ("crash_hub",), ("crash_alerts",), ("crash_broker",), ("lose_session",), ("cut_line",),
     ("replace_card",), ("backup", "restore"), ("fail_disk",), ("pass_hours",), ("pass_day",),
+    ("break_rules",), ("poison",), ("damage_journal",),
 )  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def draw_setting(chance: random.Random) -> Setting:
     is_stormy = chance.random() < 0.6
     return Setting(
         gateways=chance.choice((1, 1, 2)),
-        steps=chance.choice((25, 35, 50)),
+        steps=chance.choice((20, 30, 45)),
         lost=0.2 * is_stormy,
         copied=0.2 * is_stormy,
         delayed=0.35 * is_stormy,
@@ -126,3 +127,8 @@ class Truth:
     lost_cards: set[SpoolKey] = field(default_factory=set)
     excused: set[Name] = field(default_factory=set)
     restores: int = 0
+
+    def lose_hub(self) -> None:
+        """The hub is back at an earlier state: what direct devices gave it since may be gone."""
+        self.restores += 1
+        self.excused.update(name for name, by in self.acknowledged.items() if by == "direct")

@@ -150,6 +150,13 @@ class PairedJournal(JournalTwin):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
         shutil.copyfile(self._copy, self._path)
 
+    def begin_anew(self, *, now_ns: int) -> None:
+        self.let_go()
+        self._path.rename(self._path.with_name(f"{self._path.name}.damaged-{now_ns}"))
+        for suffix in ("-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        super().begin_anew(now_ns=now_ns)
+
     def commit(self, batch: JournalBatch) -> CommitResult:
         before, mortal, self.process = self.tables, self.process, Process()
         mortal.point()

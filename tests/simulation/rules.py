@@ -7,7 +7,7 @@ in the pipeline, what is known and what was told live in memory and come back fr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -54,9 +54,10 @@ _NEVER = Known({}, {}, ())
 class Rules:
     """The `ingest.consume.Processor` of the simulation."""
 
-    def __init__(self, state: dict[str, object], fault: str) -> None:
+    def __init__(self, state: dict[str, object], fault: str, stumble: Callable[[Sequence[Reading]], None]) -> None:
         self._known: dict[str, Known] = dict(state) if fault != "state_not_restored" else {}  # type: ignore[arg-type]
         self._fault = fault
+        self._stumble = stumble
 
     def process(self, readings: Sequence[Reading], *, now_ns: int, due_ns: int | None = None) -> SimOutcome:
         if not readings:
@@ -79,6 +80,7 @@ class Rules:
             told = fold(device_id, standing, rows)
             marks += difference(known.marks, told)
             changed[device_id] = self._known[device_id] = Known(rows, standing, told)
+        self._stumble(readings)  # in memory all is changed already: nothing of that may stay
         events = tuple(as_event(mark, severities=SEVERITIES, detected_ns=now_ns) for mark in in_order(marks))
         return SimOutcome(Columns(observations), tuple(removed), events, changed)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from tests.simulation.codec import modelled
 from tests.simulation.faults import planted
 from tests.simulation.parts import Violation
 from tests.simulation.world import World
+
+_CHUNK, _FAULT_CHUNK = 500, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,23 @@ def run_one(seed: int, fault: str) -> Finding | None:
     except Exception as error:  # noqa: BLE001 - what breaks the code under test is what is looked for
         return Finding(seed=seed, what=f"{type(error).__name__}: {error}")
     return None
+
+
+def run_many(seeds: range, *, fault: str = "", jobs: int = 1) -> Iterator[tuple[int, list[Finding]]]:
+    """Run many schedules in `jobs` processes; yield, chunk by chunk, how many were run and what they found."""
+    size = _FAULT_CHUNK if fault else _CHUNK
+    chunks = [(seeds[at : at + size], fault) for at in range(0, len(seeds), size)]
+    if jobs <= 1:
+        yield from map(_run_chunk, chunks)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(_run_chunk, chunk) for chunk in chunks]):
+            yield done.result()
+
+
+def _run_chunk(chunk: tuple[range, str]) -> tuple[int, list[Finding]]:
+    seeds, fault = chunk
+    return len(seeds), [found for found in run_schedules(seeds, fault=fault) if found is not None]
 
 
 def first_finding(fault: str, *, most: int) -> Finding | None:

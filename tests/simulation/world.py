@@ -15,8 +15,8 @@ and loses then all but its files. What is the real code and what is a model:
 
 Troubles: crashes at every step, messages lost, doubled and overtaken, broker killed with and without persistence,
 sessions lost, lines cut, cards replaced (new epoch), spools that are full, disks that refuse before and after the
-write, the hub restored from an old backup, hours and days that pass. `test_real_files` lets the same schedules run on
-the real SQLite spool.
+write, the pipeline broken in the middle of a step or by a poisonous message, the journal damaged, the hub restored from
+an old backup, hours and days that pass. `real_files` lets the same schedules run beside the real SQLite files.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from tests.simulation.spool import SpoolTwin
 from tests.simulation.telling import AlertService
 
 _ROUNDS_MOST = 60
+_STEPS_MOST = 60
 _SPEECH = ("speak",) * 6
 _WORK = ("gateway",) * 6 + ("hub",) * 6 + ("alerts",) * 4 + ("answer",) * 3
 VALUES = (0.0, 1.0, 1.0, 2.0)
@@ -93,7 +94,7 @@ class World:
             name = actions[int(random_() * count)]
             ACTIONS[name](self)
         self._calm()
-        if self.truth.restores:
+        if self.truth.restores or self.hub.journal.is_damaged:
             self._pulse()  # a hub that never heard of a spool cannot ask for it: the next pulse tells it
         self._settle()
         self._state_gaps()
@@ -172,16 +173,28 @@ class World:
         """The hub's disk dies and its last backup is put back. What no spool holds any more may be lost by this."""
         if self.hub.journal.backup is not None and self.chance.random() < 0.7:
             self._keep_log()
-            for name, by in self.truth.acknowledged.items():
-                if by == "direct":
-                    self.truth.excused.add(name)
             self.hub.restore()
 
     def fail_disk(self) -> None:
         if self.chance.random() < 0.5:
-            self.hub.journal.refuses = self.chance.choice((-1, 1, 3))
+            self.hub.journal.refuses = self.chance.choice((-1, -1, 1, 3))
         else:
             self.chance.choice(self.gateways).spool.refuses = 1
+
+    def break_rules(self) -> None:
+        """The pipeline fails once in the middle of a step."""
+        if self.chance.random() < 0.5:
+            self.hub.stumbles = 1
+
+    def poison(self) -> None:
+        """A message that breaks the pipeline each time."""
+        if self.chance.random() < 0.4:
+            self._speak_directly(-1.0)
+
+    def damage_journal(self) -> None:
+        if self.chance.random() < 0.2:
+            self._keep_log()
+            self.hub.journal.is_damaged = True
 
     def pass_hours(self) -> None:
         self._pass(_HOURS_S)
@@ -215,7 +228,7 @@ class World:
     def _calm(self) -> None:
         """No more trouble; what was set up to fail is forgotten."""
         self.broker.is_calm = self.alerts.is_calm = True
-        self.hub.journal.refuses = 0
+        self.hub.journal.refuses = self.hub.stumbles = 0
         for process in (self.hub.process, self.alerts.process, *(gateway.process for gateway in self.gateways)):
             process.fuse = -1
         for gateway in self.gateways:
@@ -227,7 +240,7 @@ class World:
         for _ in range(_ROUNDS_MOST):
             for gateway in self.gateways:
                 gateway.turn(now_s=self.now_s, now_ns=self.now_ns)
-            self.work_hub()
+            self._work_off()
             self.work_alerts()
             self.alerts.answer()
             if self._is_quiet():
@@ -235,6 +248,14 @@ class World:
             self.now_s += pause_s
             pause_s = min(320.0, pause_s * 1.5)
         raise Violation("the town does not come to rest")
+
+    def _work_off(self) -> None:
+        """The hub steps as often as it has something to do; after a failure it takes one message a step."""
+        self.work_hub()
+        for _ in range(_STEPS_MOST):
+            if not self.broker.unacknowledged:
+                return
+            self.work_hub()
 
     def _is_quiet(self) -> bool:
         return (
@@ -285,4 +306,7 @@ ACTIONS: dict[str, Callable[[World], None]] = {
     "fail_disk": World.fail_disk,
     "pass_hours": World.pass_hours,
     "pass_day": World.pass_day,
+    "break_rules": World.break_rules,
+    "poison": World.poison,
+    "damage_journal": World.damage_journal,
 }
