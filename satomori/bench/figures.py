@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from satomori.bench import core, footprint, history, transport
+from satomori.bench import alert, core, footprint, history, transport
 from satomori.bench.model import FigureFunction
 
 FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
@@ -16,6 +16,7 @@ FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
         "decode_ratio": core.decode_ratio,
         "replay_winter_s_per_mio": history.replay_winter_s_per_mio,
         "e2e_qos1_ratio": transport.e2e_qos1_ratio,
+        "alert_latency_ms": alert.alert_latency_ms,
         "history_year_ms": history.history_year_ms,
         "latest_1000_ms": history.latest_1000_ms,
         "rss_gateway_mb": footprint.rss_gateway_mb,

@@ -68,8 +68,11 @@ READINGS, NOT_READINGS = "readings/v1", "bench123/v1"
 class BenchTown:
     """Broker, site and data folder; services are started by whoever needs them."""
 
-    def __init__(self, bench: Bench, *, devices: int, more: str = "") -> None:
-        """Start the broker. Raises SkippedError when mosquitto is not installed."""
+    def __init__(self, bench: Bench, *, devices: int, more: str = "", spared: int = 0) -> None:
+        """Start the broker. `spared` further devices never speak of themselves, see `messages`.
+
+        Raises SkippedError when mosquitto is not installed.
+        """
         binary = find_mosquitto()
         if binary is None:
             raise SkippedError("mosquitto is not installed")
@@ -78,7 +81,8 @@ class BenchTown:
         self.data = bench.folder / "data"
         self.data.mkdir()
         self.site = bench.folder / "site.toml"
-        lines = "".join(_DEVICE.format(number) for number in range(devices))
+        self.spared = [f"d{number:06d}" for number in range(devices, devices + spared)]
+        lines = "".join(_DEVICE.format(number) for number in range(devices + spared))
         self.site.write_text(_SITE.format(port=self.port) + lines + _RULES + more, encoding="utf-8")
         conf = bench.folder / "mosquitto.conf"
         user = pwd.getpwuid(os.getuid()).pw_name
