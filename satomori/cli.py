@@ -18,6 +18,7 @@ from satomori.cli_bench import bench
 from satomori.cli_codec import decode
 from satomori.cli_devices import devices_app
 from satomori.cli_sim import sim_app
+from satomori.cli_store import store_app
 
 if TYPE_CHECKING:
     from devices.site import Site
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(sim_app, name="sim")
 app.add_typer(devices_app, name="devices")
+app.add_typer(store_app, name="store")
 
 SitePath = Annotated[Path, typer.Option("--site", help="The town's site.toml.", metavar="FILE")]
 DataDir = Annotated[Path, typer.Option("--data", help="Folder for journal, spool and ledgers.", metavar="DIR")]
@@ -41,7 +43,7 @@ ClockText = Annotated[
         "--clock", help="Town clock <real_start_ns>:<town_start_ns>:<speed>; default: real time.", metavar="TEXT"
     ),
 ]
-Room = Literal["rules", "channels", "none"]
+Room = Literal["rules", "channels", "stores", "none"]
 _DEFAULT_DATA = Path("satomori-data")
 
 
@@ -83,6 +85,10 @@ def read_site(path: Path, *rooms: Room) -> Site:
         from alerts.check import check_channels
 
         checks.append(check_channels)
+    if "stores" in rooms or not rooms:
+        from ingest.store_check import check_stores
+
+        checks.append(check_stores)
     if not path.is_file():
         raise PermanentError(f"site file {path} does not exist; --site names the town's site.toml")
     return load_site(path, checks=checks)
@@ -174,6 +180,19 @@ def ingest(site: SitePath, data: DataDir = _DEFAULT_DATA, clock: ClockText = "")
 
     run_ingest(
         IngestOptions(site=read_site(site, "rules"), data_dir=_data_dir(data), clock=parse_clock(clock)),
+        stop_on_signals(),
+    )
+
+
+@app.command()
+def forward(site: SitePath, data: DataDir = _DEFAULT_DATA, clock: ClockText = "") -> None:
+    """Forward the journal to the stores of the site ([store.influx]), at their own pace."""
+    from devices.clock import parse_clock
+    from devices.signals import stop_on_signals
+    from ingest.forward import ForwardOptions, run_forward
+
+    run_forward(
+        ForwardOptions(site=read_site(site, "stores"), data_dir=_data_dir(data), clock=parse_clock(clock)),
         stop_on_signals(),
     )
 

@@ -1,4 +1,4 @@
-"""Which child processes a site needs, in the order in which they start: broker, alerts, ingest, gateways, api."""
+"""Which child processes a site needs, in the order in which they start: broker, hub, page, gateways."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ def town_services(site: Site, options: TownOptions) -> list[Service]:
         notice = " ".join(text for text in (notice, AMQTT_NOTICE if broker.kind == "amqtt" else "") if text)
     services.append(_service("ingest", options))
     services.append(_service("alerts", options))
+    if set(site.store) - {"journal"}:
+        services.append(_service("forward", options))
     page = ("--host", options.api_host, "--port", str(options.api_port))
     services.append(_service("api", options, *page, *(("--notice", notice) if notice else ())))
     services += [
