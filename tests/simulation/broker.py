@@ -21,7 +21,8 @@ class Parcel(NamedTuple):
 
 
 class Broker:
-    def __init__(self, setting: Setting, chance: random.Random) -> None:
+    def __init__(self, setting: Setting, chance: random.Random, heard_ns: dict[str, int]) -> None:
+        self.heard_ns = heard_ns
         self.under_way: list[tuple[float, Parcel]] = []
         self.receipts: dict[str, list[tuple[float, bytes]]] = {}
         self.queue: deque[Parcel] = deque()
@@ -39,6 +40,10 @@ class Broker:
 
     def send(self, parcel: Parcel, *, now_s: float) -> None:
         """Put a message on its way to the hub's session."""
+        if not parcel.packet.is_resent:
+            for body in parcel.packet.bodies:
+                reading = body.reading
+                self.heard_ns[reading.device_id] = max(self.heard_ns.get(reading.device_id, 0), reading.received_ns)
         for delay_s in self._fates():
             self.under_way.append((now_s + delay_s, parcel))
 

@@ -126,6 +126,7 @@ FOUND_WITHIN: Mapping[str, int] = MappingProxyType(
         "state_in_second_transaction": 300,
         "state_not_restored": 100,
         "state_kept_after_failure": 300,
+        "resent_rows_are_news": 300,
         "event_numbers_reused": 300,
         "cursor_before_alerts": 300,
         "mark_before_send": 100,

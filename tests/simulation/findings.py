@@ -63,7 +63,7 @@ def _check_spool(spool: SpoolTwin, ledger: Ledger, truth: Truth) -> None:
             raise Violation(f"{spool.key} lost {missing} rows; the hub states {stated}")
 
 
-def check_events(hub: Hub) -> None:
+def check_events(hub: Hub, truth: Truth) -> None:
     """Events are those of a run that takes all committed readings at once and in order; none is told twice."""
     tables = hub.journal.tables
     standing: dict[str, dict[RowName, float]] = {}
@@ -73,6 +73,8 @@ def check_events(hub: Hub) -> None:
     for device_id, rows in standing.items():
         known = tables.state[device_id]
         assert isinstance(known, Known)
+        if known.heard_ns > truth.heard_ns.get(device_id, 0):
+            raise Violation(f"{device_id} counts as heard by what was only sent again")
         marks = fold(device_id, rows, known.rows)
         expected += [as_event(mark, severities=SEVERITIES, detected_ns=0) for mark in marks]
     told = [line.event for line in tables.events]

@@ -117,7 +117,8 @@ class Truth:
 
     `acknowledged`: readings whose source was told that they are safe. `carriers`: in which spool rows a reading was.
     `committed`: rows that were durable in the hub at any time; `gone`: rows that a spool no longer has, and why.
-    `excused`: readings a direct device or a restored hub may lose by the contract.
+    `heard_ns`: the newest receive time of a device that went out as news. `excused`: readings that a
+    direct device or a restored hub may lose by the contract.
     """
 
     acknowledged: dict[Name, str] = field(default_factory=dict)
@@ -126,6 +127,7 @@ class Truth:
     gone: dict[SpoolKey, dict[int, str]] = field(default_factory=dict)
     lost_cards: set[SpoolKey] = field(default_factory=set)
     excused: set[Name] = field(default_factory=set)
+    heard_ns: dict[str, int] = field(default_factory=dict)
     restores: int = 0
 
     def lose_hub(self) -> None:

@@ -22,11 +22,15 @@ SEVERITIES = {RULE: Severity.WARNING}
 
 
 class Known(NamedTuple):
-    """What is remembered of a device: every row by (observed, seq), those that stand, the marks that were told."""
+    """What is remembered of a device: every row by (observed, seq), those that stand, the marks that were told.
+
+    `heard_ns`: when it was last heard as news; what was sent again proves no life.
+    """
 
     rows: dict[tuple[int, int], Reading]
     standing: dict[RowName, float]
     marks: Sequence[Mark]
+    heard_ns: int = 0
 
 
 class Columns(NamedTuple):
@@ -79,10 +83,14 @@ class Rules:
             removed += [name for name in known.standing if name not in standing]
             told = fold(device_id, standing, rows)
             marks += difference(known.marks, told)
-            changed[device_id] = self._known[device_id] = Known(rows, standing, told)
+            changed[device_id] = self._known[device_id] = Known(rows, standing, told, self._heard_ns(rows))
         self._stumble(readings)  # in memory all is changed already: nothing of that may stay
         events = tuple(as_event(mark, severities=SEVERITIES, detected_ns=now_ns) for mark in in_order(marks))
         return SimOutcome(Columns(observations), tuple(removed), events, changed)
+
+    def _heard_ns(self, rows: dict[tuple[int, int], Reading]) -> int:
+        is_news = self._fault == "resent_rows_are_news"
+        return max((row.received_ns for row in rows.values() if is_news or not row.resent), default=0)
 
     def next_deadline_ns(self) -> int | None:
         return None

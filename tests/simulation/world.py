@@ -61,7 +61,7 @@ class World:
         self.setting = draw_setting(self.chance)
         self.fault = fault
         self.truth = Truth()
-        self.broker = Broker(self.setting, self.chance)
+        self.broker = Broker(self.setting, self.chance, self.truth.heard_ns)
         self.broker.trusts_old_tokens = fault == "old_tokens_trusted"
         self.hub = Hub(self.broker, self.truth, self.make_journal(Process()))
         parts = Surroundings(self.broker, self.truth, fault, self.make_spool)
@@ -284,7 +284,7 @@ class World:
     def _check(self) -> None:
         self._keep_log()
         check_readings(self.hub, self.truth, [gateway.spool for gateway in self.gateways])
-        check_events(self.hub)
+        check_events(self.hub, self.truth)
         check_alerts(self.hub, self.alerts, self.truth, self.log)
 
 
