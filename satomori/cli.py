@@ -17,6 +17,7 @@ from devices.model import PermanentError, SatomoriError
 from satomori.cli_bench import bench
 from satomori.cli_codec import decode
 from satomori.cli_devices import devices_app
+from satomori.cli_health import healthcheck
 from satomori.cli_sim import sim_app
 from satomori.cli_store import store_app
 
@@ -236,6 +237,7 @@ def api(
 
 
 app.command()(decode)
+app.command()(healthcheck)
 app.command()(bench)
 
 
