@@ -18,12 +18,14 @@ from devices.model import PermanentError
 from tests.devices.codecs import codec, decoder, job
 from tests.support import wait_until
 
+_PATIENT_S = 60.0
 RECEIVED_NS = 1_767_323_045_123_456_789  # 2026-01-02T03:04:05.123Z
 
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[CodecWorker]:
-    with CodecWorker() as running:
+    # the engine's own limit counts computing time; the wall limit must not come first on a busy machine
+    with CodecWorker(job_s=_PATIENT_S) as running:
         yield running
 
 
@@ -159,7 +161,7 @@ def test_the_clock_and_chance_follow_from_the_frame() -> None:
         "zone: new Date().getTimezoneOffset(), again: new (new Date().constructor)().getTime(),"
         "is: new Date() instanceof Date, p: performance.now(), r: [Math.random(), Math.random()]}};"
     )
-    with CodecWorker() as one, CodecWorker() as other:
+    with CodecWorker(job_s=_PATIENT_S) as one, CodecWorker(job_s=_PATIENT_S) as other:
         first = data(one, body)
         assert data(one, body) == first == data(other, body)
         assert data(one, body, b"\x02")["r"] != first["r"]
@@ -246,7 +248,7 @@ def _status(pid: int, name: str) -> str:
 
 
 def test_a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_job_done() -> None:
-    with CodecWorker() as worker:
+    with CodecWorker(job_s=_PATIENT_S) as worker:
         assert data(worker, "return {data: {a: 1}};") == {"a": 1}
         first = worker.pid
         assert first is not None
@@ -256,7 +258,7 @@ def test_a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_job_done() -
         thread.start()
         wait_until(lambda: _status(first, "State").startswith("T"))
         os.kill(first, signal.SIGKILL)
-        thread.join(20)
+        thread.join(60)
         assert found == [{"a": 2}]
         assert worker.pid not in (None, first)
 
@@ -272,11 +274,11 @@ def test_a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_job_done() -
     ],
 )
 def test_a_worker_that_does_not_answer_is_killed_and_replaced(body: str) -> None:
-    with CodecWorker(job_s=0.3) as worker:
+    with CodecWorker() as worker:
         assert data(worker, "return {data: {a: 1}};") == {"a": 1}
         first = worker.pid
         assert first is not None
-        with pytest.raises(PermanentError, match=r"did not answer within 0\.3 s"):
+        with pytest.raises(PermanentError, match="did not answer within 2 s"):
             data(worker, body)
         assert not _is_running(first)
         assert data(worker, "return {data: {a: 3}};") == {"a": 3}
