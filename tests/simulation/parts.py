@@ -90,7 +90,7 @@ class Setting:
 TROUBLES = (
     ("crash_gateway",), ("crash_hub",), ("crash_alerts",), ("crash_broker",), ("lose_session",), ("cut_line",),
     ("replace_card",), ("backup", "restore"), ("fail_disk",), ("pass_hours",), ("pass_day",),
-    ("break_rules",), ("poison",), ("damage_journal",),
+    ("break_rules",), ("poison",), ("damage_journal",), ("damage_alerts",),
 )  # fmt: skip
 
 

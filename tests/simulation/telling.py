@@ -44,6 +44,7 @@ class AlertService:
     def __init__(self, journal: JournalTwin, chance: random.Random, fault: str) -> None:
         self.process = Process()
         self.accepted: dict[str, int] = {}
+        self.former_ids: set[str] = set()
         self.is_calm = False
         self.book = BookTwin(process=self.process, fault=fault)
         self.journal = journal
@@ -79,6 +80,12 @@ class AlertService:
         self._consumer = self._seen = None
         self._flights.clear()
         self.process.fuse = -1
+
+    def lose_book(self) -> None:
+        """`alerts.db` is damaged and set aside: the service reads the journal from its beginning."""
+        self.die()
+        self.former_ids.update(self.book.ledger)
+        self.book = BookTwin(process=self.process, fault=self.fault)
 
     def answer(self) -> None:
         """Let the provider do something with one message under way."""

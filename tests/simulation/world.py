@@ -15,7 +15,7 @@ and loses then all but its files. What is the real code and what is a model:
 
 Troubles: crashes at every step, messages lost, doubled and overtaken, broker killed with and without persistence,
 sessions lost, lines cut, cards replaced (new epoch), spools that are full, disks that refuse before and after the
-write, the pipeline broken in the middle of a step or by a poisonous message, the journal damaged, the hub restored from
+write, the pipeline broken in the middle of a step or by a poisonous message, journal or `alerts.db` damaged, the hub restored from
 an old backup, hours and days that pass. `real_files` lets the same schedules run beside the real SQLite files.
 """
 
@@ -196,6 +196,11 @@ class World:
             self._keep_log()
             self.hub.journal.is_damaged = True
 
+    def damage_alerts(self) -> None:
+        if self.chance.random() < 0.2:
+            self._keep_log()
+            self.alerts.lose_book()
+
     def pass_hours(self) -> None:
         self._pass(_HOURS_S)
 
@@ -309,4 +314,5 @@ ACTIONS: dict[str, Callable[[World], None]] = {
     "break_rules": World.break_rules,
     "poison": World.poison,
     "damage_journal": World.damage_journal,
+    "damage_alerts": World.damage_alerts,
 }
