@@ -15,8 +15,8 @@ and loses then all but its files. What is the real code and what is a model:
 
 Troubles: crashes at every step, messages lost, doubled and overtaken, broker killed with and without persistence,
 sessions lost, lines cut, cards replaced (new epoch), spools that are full, disks that refuse before and after the
-write, the pipeline broken in the middle of a step or by a poisonous message, journal or `alerts.db` damaged, the hub restored from
-an old backup, hours and days that pass. `real_files` lets the same schedules run beside the real SQLite files.
+write, the pipeline broken in the middle of a step or by a poisonous message, journal or `alerts.db` damaged, the hub
+restored from an old backup, hours and days that pass. `real_files` lets the same schedules run beside the real files.
 """
 
 from __future__ import annotations
