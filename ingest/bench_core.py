@@ -152,7 +152,10 @@ def core_against_sort(*, series: int, batch: int, rounds: int) -> Timed:
 
 
 def core_one_by_one(*, series: int, rounds: int) -> tuple[float, ...]:
-    """Return seconds for each reading that comes alone, from Reading to Outcome, in a town that has been running."""
+    """Return seconds for each reading that comes alone, from Reading to Outcome, in a town that has been running.
+
+    Each has a time of its own: devices that send one quantity a message.
+    """
     core = Core(series)
     core.take(core.load.batch(2 * series))
     rows = core.load.batch(rounds)
@@ -165,11 +168,14 @@ def _take_one(core: Core, reading: Reading) -> Outcome:
 
 def _as_readings(rows: Batch, core: Core) -> list[Reading]:
     keys = [core.pipeline.series.key(number) for number in rows.series.tolist()]
-    columns = zip(keys, rows.value.tolist(), rows.observed_ns.tolist(), rows.received_ns.tolist(), strict=True)
+    columns = zip(keys, rows.value.tolist(), rows.observed_ns.tolist(), strict=True)
     return [
-        Reading(device_id=key[0], quantity=key[1], value=value, observed_ns=at_ns, received_ns=got_ns)
-        for key, value, at_ns, got_ns in columns
-    ]
+        Reading(
+            device_id=key[0], quantity=key[1], value=value, observed_ns=at_ns + number,
+            received_ns=at_ns + SECOND_NS + number,
+        )
+        for number, (key, value, at_ns) in enumerate(columns)
+    ]  # fmt: skip
 
 
 Judged = tuple[int, int, str, int]
@@ -327,3 +333,20 @@ def write_recording(path: Path, *, series: int, steps: int) -> int:
             file.writelines(f"{at_ns},{','.join(index.key(number))},{value!r}\n" for at_ns, number, value in columns)
             count += len(rows)
     return count
+
+
+def bytes_of(outcome: Outcome) -> bytes:
+    """Return all that a commit of `outcome` has to make durable, as bytes one after the other."""
+    rows = outcome.observations
+    columns = (
+        rows.series,
+        rows.observed_ns,
+        rows.received_ns,
+        rows.seq,
+        rows.value,
+        rows.flag,
+        rows.resent,
+        rows.clock,
+    )
+    events = [repr(event).encode() for event in outcome.events]
+    return b"".join([*(column.tobytes() for column in columns), *outcome.changed_state.values(), *events])

@@ -18,7 +18,7 @@ from satomori.bench.model import Bench, Goal, Measure, percentile
 from satomori.bench.runner import Report, closing_line
 from tests.support import wait_until
 
-CHEAP = ("core_ratio", "core_vs_loop_ratio", "core_single_us", "decode_ratio", "scaling_exponent")
+CHEAP = ("core_ratio", "core_vs_loop_ratio", "core_single_us", "decode_ratio", "journal_ratio", "latest_1000_ms")
 LINE = re.compile(r"^([a-z0-9_]+): (-?[0-9.e+-]+)( .*)?$")
 
 
