@@ -63,8 +63,8 @@ def unwrap(message: UplinkMessage) -> tuple[Envelope, ...]:
 def _envelopes(records: list[bytes], message: UplinkMessage) -> Iterator[Envelope]:
     base, said = _Base(), dict[Key, dict[str, Any]]()
     for raw in records:
-        check_keys(raw)
         record = read_record(raw)
+        check_keys(raw, record)
         _apply(base, record)
         name = base.name + ("" if record.n is UNSET else record.n)
         if not _has_value(record, base):
