@@ -16,7 +16,7 @@ from tests.simulation.faults import FOUND_WITHIN
 from tests.simulation.schedules import Finding, run_many
 
 _SHOWN = 20
-_LINE_EVERY = 20_000
+_LINE_EVERY = 10_000
 
 
 def main(arguments: list[str] | None = None) -> int:
