@@ -8,6 +8,7 @@ conclusions do not depend on the order of arrival, and no conclusion waits for l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -122,19 +123,24 @@ class StateTable:
 
     def dump(self, units: Sequence[int]) -> list[dict[str, bytes]]:
         """Return key and bytes (now, mid, base; one for all three when they are equal) of the subjects of each unit."""
-        places = [place for unit in units for place in self._of_unit.get(unit, ())]
-        records = iter(self._records(np.array(places, dtype=np.int64)))
-        return [{self.keys[place]: next(records) for place in self._of_unit.get(unit, ())} for unit in units]
+        if not self.keys:
+            return [{}] * len(units)
+        owned = [self._of_unit.get(unit, ()) for unit in units]
+        places = np.fromiter(chain.from_iterable(owned), np.int64)
+        records, key_of = iter(self._records(places)), self.keys.__getitem__
+        return [dict(zip(map(key_of, mine), records, strict=False)) for mine in owned]
 
     def _records(self, places: Int64s) -> list[bytes]:
         size = self._now.values.dtype.itemsize
-        now, mid, base = (array.values[places].tobytes() for array in (self._now, self._mid, self._base))
-        parts = [slice(start, start + size) for start in range(0, len(now), size)]
-        if now == mid == base:
-            return [now[part] for part in parts]
-        return [
-            now[part] if now[part] == mid[part] == base[part] else now[part] + mid[part] + base[part] for part in parts
-        ]
+        now, mid, base = (
+            np.frombuffer(array.values[places].tobytes(), np.uint8).reshape(-1, size)
+            for array in (self._now, self._mid, self._base)
+        )
+        is_one = ((now == mid) & (now == base)).all(axis=1)
+        if is_one.all():
+            return _cut(now.tobytes(), size)
+        three = _cut(np.concatenate([now, mid, base], axis=1).tobytes(), 3 * size)
+        return [record[:size] if one else record for record, one in zip(three, is_one.tolist(), strict=True)]
 
     def load(self, key: str, record: bytes) -> bool:
         """Set the subject `key` to what `dump` gave; False when it is unknown here or was written in another form."""
@@ -146,6 +152,10 @@ class StateTable:
         mid, base = others or (now, now)
         self._now.values[place], self._mid.values[place], self._base.values[place] = now, mid, base
         return True
+
+
+def _cut(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def as_mask(places: Int64s, *, size: int) -> Bools:
