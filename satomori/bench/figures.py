@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from satomori.bench import alert, core, footprint, history, journal, transport
+from satomori.bench import alert, core, footprint, history, influx, journal, transport
 from satomori.bench.model import FigureFunction
 
 FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
@@ -15,6 +15,7 @@ FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
         "core_single_us": core.core_single_us,
         "decode_ratio": core.decode_ratio,
         "journal_ratio": journal.journal_ratio,
+        "influx_ratio": influx.influx_ratio,
         "replay_winter_s_per_mio": history.replay_winter_s_per_mio,
         "e2e_qos1_ratio": transport.e2e_qos1_ratio,
         "alert_latency_ms": alert.alert_latency_ms,

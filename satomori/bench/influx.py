@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -19,7 +20,9 @@ from ingest.forward import ForwardOptions, open_parts
 from ingest.forward_book import Place, Progress
 from ingest.forwarder import Forwarder, ForwardParts
 from ingest.journal import JournalBatch, JournalWriter
+from ingest.journal_read import JournalReader
 from ingest.pipeline import Outcome
+from ingest.run import JOURNAL_FILE
 from ingest.store_check import forwarded_stores
 from ingest.stores.influx import InfluxParams, InfluxStore
 from satomori.bench.model import Bench, Goal, Measure, SkippedError, in_ms, median_ratio
@@ -32,19 +35,21 @@ _START_S = 30.0
 
 def influx_ratio(bench: Bench) -> Iterable[Measure]:
     """Forward a journal of 100 series, acknowledged; against posting ready-made lines, same batches, same gzip."""
+    if not hasattr(JournalReader, "changes_after"):
+        raise SkippedError("the journal does not tell its changes yet")
     url = _start_server(bench)
     rows = bench.size(full=50_000, quick=200)
-    _fill(bench.folder, rows)
+    start = Place(_fill(bench.folder, rows))
     store = {"url": url, "bucket": "b", "batch_points": _BATCH, "timeout_s": 60}
     site = Site(version=1, town=Town(id="bench", name="bench"), store={"influx": store})
     options = ForwardOptions(site=site, data_dir=bench.folder)
     ours_s, ready_s = [], []
     with open_parts("influx", forwarded_stores(site)["influx"], options) as parts:
-        bodies = _ready_made(parts, InfluxParams.model_validate(store))
+        bodies = _ready_made(parts, InfluxParams.model_validate(store), start)
         with httpx.Client(timeout=60.0, trust_env=False) as client:
             for _ in range(bench.size(full=_ROUNDS, quick=1)):
                 ready_s.append(_post(client, url, bodies))
-                ours_s.append(_forward(parts))
+                ours_s.append(_forward(parts, start))
     yield Measure(
         name="influx_ratio",
         value=median_ratio(ready_s, ours_s),
@@ -76,8 +81,12 @@ def _start_server(bench: Bench) -> str:
     raise SkippedError("victoria-metrics does not start here")
 
 
-def _fill(folder: Path, rows: int) -> None:
-    writer = JournalWriter.open(folder / "journal.db", now_ns=_T0_NS)
+def _fill(folder: Path, rows: int) -> int:
+    """Write so many rows; return the number of the commit before them."""
+    path = folder / JOURNAL_FILE
+    writer = JournalWriter.open(path, now_ns=_T0_NS)
+    with closing(JournalReader(path)) as reader:
+        before_no = reader.commit_no()
     for first in range(0, rows, _BATCH):
         index = SeriesIndex()
         readings = [
@@ -96,15 +105,15 @@ def _fill(folder: Path, rows: int) -> None:
         )  # fmt: skip
         writer.commit(JournalBatch(outcome=outcome, now_ns=_T0_NS))
     writer.close()
+    return before_no
 
 
-def _ready_made(parts: ForwardParts, params: InfluxParams) -> list[bytes]:
+def _ready_made(parts: ForwardParts, params: InfluxParams, place: Place) -> list[bytes]:
     """Return the very bodies that the forwarder will send."""
-    store, place, bodies = InfluxStore(params), parts.feed.start(), []
-    while place.is_copying:
-        portion = parts.feed.after(place, limit=_BATCH)
-        bodies += [store.body_of(portion.points)] * bool(len(portion.points))
-        place = portion.place
+    store, bodies = InfluxStore(params), []
+    while len(portion := parts.feed.after(place, limit=_BATCH).points):
+        bodies.append(store.body_of(portion))
+        place = parts.feed.after(place, limit=_BATCH).place
     return bodies
 
 
@@ -122,11 +131,10 @@ def _post(client: httpx.Client, url: str, bodies: list[bytes]) -> float:
     return time.perf_counter() - start_s
 
 
-def _forward(parts: ForwardParts) -> float:
-    start = Place(parts.feed.start().commit_no, 0)
+def _forward(parts: ForwardParts, start: Place) -> float:
     parts.book.advance(parts.name, Progress(reached=start, settled=start), counts={})
     forwarder = Forwarder(parts, threading.Event())
     start_s = time.perf_counter()
-    while forwarder.place.is_copying:
-        forwarder.step()
+    while forwarder.step():
+        pass
     return time.perf_counter() - start_s
