@@ -18,6 +18,7 @@ from api.times import iso, iso_or_none
 from devices.clock import Clock
 from devices.model import SECOND_NS, TransientError
 from devices.site import Gateway
+from ingest.forward_book import StoreStatus
 
 LATE_REAL_S = 10.0
 UNKNOWN_REAL_S = 60.0
@@ -45,6 +46,10 @@ _UNREADABLE: Advice = (
 _DISK: Advice = (
     "保存場所の空きがほとんどありません。不要なファイルを消してください。",
     "Almost no disk space left. Make room.",
+)
+_STORE: Advice = (
+    "写し先（InfluxDB）が受け取りません。記録は本体に残り、直れば送られます（`satomori store status`）。",
+    "The store takes nothing now. Nothing is lost: all is sent once it is well. See `satomori store status`.",
 )
 _GATEWAY: Advice = (
     "届いていません。ゲートウェイの電源と回線を確認してください。",
@@ -112,6 +117,30 @@ def gateway_part(gateway: Gateway, heard_ns: int, at: Moment) -> PartOut:
     )
 
 
+def store_parts(names: Iterable[str], read: Callable[[], list[StoreStatus]], at: Moment) -> list[PartOut]:
+    """Return the state of the forwarding to each store: late while it is away, for nothing else waits for it."""
+    try:
+        found = {status.store: status for status in read()}
+    except TransientError:
+        return [_store_part(name, "fault", advice=_UNREADABLE) for name in names]
+    return [_store_state(name, found.get(name), at) for name in names]
+
+
+def _store_state(name: str, status: StoreStatus | None, at: Moment) -> PartOut:
+    if status is None:
+        return _store_part(name, "unknown", advice=_RESTART)
+    if at.real_age_s(status.heartbeat_ns) > UNKNOWN_REAL_S:
+        return _store_part(name, "unknown", since_ns=status.heartbeat_ns, advice=_RESTART)
+    if status.state in ("away", "refusing"):
+        return _store_part(name, "late", since_ns=status.since_ns, advice=_STORE)
+    return _store_part(name, "ok", since_ns=status.heartbeat_ns)
+
+
+def _store_part(name: str, state: PartKey, *, since_ns: int = 0, advice: Advice = ("", "")) -> PartOut:
+    part = _part("store", state, since_ns=since_ns, advice=advice)
+    return part.model_copy(update={"part": f"store:{name}"})
+
+
 def health_out(parts: list[PartOut], gateways: list[PartOut], at: Moment) -> HealthOut:
     """Return the whole; its status is that of the worst part, gateways not counted."""
     return HealthOut(
@@ -131,6 +160,7 @@ _NAMES: dict[str, tuple[str, str]] = {
     "ingest": ("取り込み", "Intake"),
     "alerts": ("通知", "Alerting"),
     "disk": ("保存場所", "Storage"),
+    "store": ("記録の写し", "Copy of the history"),
 }
 
 

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from api.sources import Sources
 from api.stream import Hub
 from devices.model import SECOND_NS, TransientError
+from ingest.forward_book import FORWARD_FILE, STORE_STATES, ForwardReader
 
 _PAGE_BYTES = resource.getpagesize()
 _STATES = ("ok", "late", "unknown", "fault")
@@ -50,7 +51,7 @@ class TownCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric; those of a store that cannot be read just now are left out."""
-        for source in (self._machine, self._stream, self._journal, self._alerts):
+        for source in (self._machine, self._stream, self._journal, self._alerts, self._forward):
             try:
                 yield from list(source())
             except (TransientError, OSError):
@@ -109,6 +110,17 @@ class TownCollector(Collector):
         ages = {service: at.real_age_s(beat_ns) for service, beat_ns in beats.items() if beat_ns}
         text = "Real seconds since a service said that it works."
         yield _gauges(Gauge(name="satomori_heartbeat_age_seconds", text=text, label="service", values=ages))
+
+    def _forward(self) -> Iterator[Metric]:
+        reader = ForwardReader(self._sources.settings.data_dir / FORWARD_FILE)
+        text = "What became of points on their way to a store (and of migrations), and how often it was away."
+        family = CounterMetricFamily("satomori_forward", text, labels=["store", "what"])
+        for (store, what), count in reader.counters().items():
+            family.add_metric([store, what], count)
+        yield family
+        states = {status.store: float(STORE_STATES.index(status.state)) for status in reader.statuses()}
+        text = "State of a store: 0 ok, 1 copying the history, 2 away, 3 refusing everything."
+        yield _gauges(Gauge(name="satomori_forward_state", text=text, label="store", values=states))
 
 
 def open_registry(sources: Sources, hub: Hub) -> CollectorRegistry:

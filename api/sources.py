@@ -9,7 +9,7 @@ from typing import Protocol
 
 from alerts.model import Via
 from api.cards import Picture, battery_days, count_alerts, group_latest, to_check, worst_severities
-from api.health import Moment, disk_part, gateway_part, health_out, heartbeat_part, moment
+from api.health import Moment, disk_part, gateway_part, health_out, heartbeat_part, moment, store_parts
 from api.schemas import AlertOut, HealthOut
 from api.stream import Place
 from api.times import iso
@@ -17,6 +17,7 @@ from api.town import MOTION_QUANTITIES, Town
 from devices.clock import Clock
 from devices.model import SECOND_NS
 from devices.site import Site
+from ingest.forward_book import FORWARD_FILE, ForwardReader
 from ingest.journal_read import JournalReader, LatestRow
 
 ACTIVE_WINDOW_NS = 3 * 3600 * SECOND_NS
@@ -140,10 +141,12 @@ class Sources:
         """Return how the system itself is; `rows` are the newest values, for the gateways' pulses."""
         at = self.now()
         latest = group_latest(rows)
+        stores = [name for name in self.settings.site.store if name != "journal"]
         parts = [
             heartbeat_part("ingest", self.journal.heartbeat_ns, at),
             heartbeat_part("alerts", self.notices.heartbeat_ns, at),
             disk_part(self.settings.data_dir),
+            *store_parts(stores, ForwardReader(self.settings.data_dir / FORWARD_FILE).statuses, at),
         ]
         heard = {key: max(row.heard_ns for row in group.values()) for key, group in latest.items()}
         gateways = [gateway_part(gateway, heard.get(gateway.id, 0), at) for gateway in self.town.site.gateway]

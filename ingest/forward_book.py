@@ -23,6 +23,7 @@ _REASON_CHARS = 300
 _FOREVER_NS = -(2**63)
 
 StoreState = Literal["ok", "copying", "away", "refusing"]
+STORE_STATES: Final[tuple[StoreState, ...]] = ("ok", "copying", "away", "refusing")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS places (
