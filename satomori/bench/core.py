@@ -117,8 +117,8 @@ def _pack(number: int) -> bytes:
 
 def scaling_exponent(bench: Bench) -> Iterator[Measure]:
     """How cost grows with the number of series, and with the batch: 1 is in proportion."""
-    sizes = [400, 800] if bench.is_quick else [1_000, 10_000, 100_000]
-    costs_s = [bench_core.sweep_cost(series, sweeps=1 if series > 10_000 else 4) * series for series in sizes]
+    sizes = [400, 800] if bench.is_quick else [1_000, 10_000, 40_000]
+    costs_s = [bench_core.sweep_cost(series, sweeps=1 if series >= 10_000 else 4) * series for series in sizes]
     yield Measure(
         name="scaling_exponent",
         value=bench_core.exponent(sizes, costs_s),
@@ -151,7 +151,7 @@ print((kib() - before) * 1024 / int(sys.argv[1]))
 
 def state_bytes_per_series(bench: Bench) -> Iterator[Measure]:
     """Memory that a series takes once it was heard, its row of the last day among it; in a process of its own."""
-    series = bench.size(full=100_000, quick=4_000)
+    series = bench.size(full=20_000, quick=4_000)
     argv = [sys.executable, "-c", _MEMORY, str(series)]
     found = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=200)
     yield Measure(
