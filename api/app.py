@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from api.feed import Feed
 from api.guard import Guard, HostNames, known_names
+from api.history import open_history
 from api.metrics import open_registry
 from api.notices import open_notices
 from api.problems import PROBLEM_TYPE, install_problem_handlers
@@ -64,10 +65,12 @@ town's clock) and `cursor`, the place from which `GET /api/v1/stream?after=…` 
 def open_sources(settings: ApiSettings) -> Sources:
     """Return readers of the town's files; the files may come later."""
     town = open_town(settings.site, fit_devices(settings.site))
+    journal = JournalReader(settings.data_dir / "journal.db")
     return Sources(
         settings=settings,
         town=town,
-        journal=JournalReader(settings.data_dir / "journal.db"),
+        journal=journal,
+        history=open_history(settings.site, journal),
         notices=open_notices(town, settings.data_dir),
     )
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from alerts.model import Via
 from api.cards import Picture, battery_days, count_alerts, group_latest, to_check, worst_severities
 from api.health import Moment, disk_part, gateway_part, health_out, heartbeat_part, moment, store_parts
+from api.history import History
 from api.schemas import AlertOut, HealthOut
 from api.stream import Place
 from api.times import iso
@@ -94,6 +95,7 @@ class Sources:
     town: Town
     journal: JournalReader
     notices: Notices
+    history: History
 
     def close(self) -> None:
         """Close the files; the next question opens them again."""

@@ -14,6 +14,7 @@ from api.sources import Sources
 from api.times import iso
 from devices.quantities import QUANTITIES
 from ingest.journal_read import ObservationRow
+from ingest.store_model import HistoryQuery
 
 Points = Annotated[
     str, Query(max_length=4, pattern=r"^[0-9]*$", description=f"Buckets of min, max and mean, 1 to {MOST_POINTS}.")
@@ -61,8 +62,10 @@ def series_router(sources: Sources) -> APIRouter:
         head = {"device_id": device_id, "quantity": quantity, "unit": unit_of(quantity)}
         times = {"from_at": iso(from_ns), "to_at": iso(to_ns)}
         if points:
-            buckets = sources.journal.observation_points(
-                device_id, quantity, from_ns=from_ns, to_ns=to_ns, points=_count(points)
+            buckets = sources.history(
+                HistoryQuery(
+                    device_id=device_id, quantity=quantity, from_ns=from_ns, to_ns=to_ns, points=_count(points)
+                )
             )
             return ObservationsPage(**page, **head, **times, points=[point_out(row) for row in buckets])
         rows = sources.journal.observations(device_id, quantity, from_ns=from_ns, to_ns=to_ns, limit=limit)
