@@ -16,23 +16,21 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
-
-import numpy as np
 
 from devices.model import QuarantineRow
+from ingest.journal_blob import decode
+from ingest.journal_encode import WITH_NUMPY, encode
 from ingest.journal_faults import JournalDamagedError, fault_of
+from ingest.journal_fold import BEHIND_ROWS, Backlog, backlog_of, fold_now, fold_slice, settle
 from ingest.journal_open import Opened, open_file
 from ingest.journal_schema import connect_writer
+from ingest.journal_series import SeriesNumbers
 from ingest.journal_tables import (
     SpoolKey,
     add_counters,
     forget_ledger,
-    remove_observations,
-    settle_latest,
     write_events,
     write_ledger,
-    write_observations,
     write_quarantine,
     write_state,
 )
@@ -42,6 +40,11 @@ from ingest.receipts import Heard, Ledger, Range, ReceiptRows, count_rows, merge
 MAX_SPOOLS = 4_096
 _NS_PER_US = 1_000
 _REASON_CHARS = 40
+_ADD_BATCH = "INSERT INTO batches (commit_no, stored_ns, rows, end_byte, body) VALUES (?, ?, ?, ?, ?)"
+_BEAT = (
+    "UPDATE pulse SET heartbeat_ns = ?, batch_id = ?,"
+    " commit_no = coalesce(?, commit_no), event_no = coalesce(?, event_no)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +84,10 @@ class _Known:
     commit_no: int
     event_no: int
     batch_id: str
-    series: dict[tuple[str, str], int]
+    series: SeriesNumbers
     ledgers: dict[SpoolKey, Ledger]
+    backlog: Backlog
+    end_byte: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +97,19 @@ class _Draft:
     commit_no: int
     event_no: int
     batch_id: str
-    new_series: Mapping[tuple[str, str], int]
+    stored: _Stored
     ledgers: Mapping[SpoolKey, Ledger]
     forgotten: tuple[SpoolKey, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """How the rows of a commit were stored. `is_folded`: they and all before them stand in the tables."""
+
+    new_series: Mapping[tuple[str, str], int]
+    end_byte: int
+    rows: int
+    is_folded: bool
 
 
 class JournalWriter:
@@ -158,8 +173,12 @@ class JournalWriter:
             self._reopen()
         spools = merge(batch.receipts)
         if not batch.batch_id or batch.batch_id != self._known.batch_id:
-            with self._transaction() as connection:
-                draft = self._write(connection, batch, spools)
+            try:
+                with self._transaction() as connection:
+                    draft = self._write(connection, batch, spools)
+            except BaseException:
+                self._known.series.forget_places()
+                raise
             self._take_over(draft)
         return CommitResult(
             commit_no=self._known.commit_no,
@@ -167,14 +186,34 @@ class JournalWriter:
             receipts={key: self._known.ledgers[key] for key in spools},
         )
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether so much waits to be folded that this goes before new batches."""
+        return self._known.backlog.rows > BEHIND_ROWS
+
+    def tend(self, *, now_ns: int, is_forced: bool = False) -> bool:
+        """Do one short transaction of what commits have put off; return whether there was something to do.
+
+        Call it between commits, after what they return was told. `is_forced`: fold although little waits. Raises
+        what `commit` raises; nothing is lost by it.
+        """
+        backlog = self._known.backlog
+        if not (backlog.is_due() or (is_forced and backlog.batches)):
+            return False
+        self._check_file()
+        if self._must_reopen:
+            self._reopen()
+        backlog = self._known.backlog
+        with self._transaction() as connection:
+            folded = fold_slice(connection, done_rows=backlog.done_rows, now_ns=now_ns)
+        settle(backlog, folded)
+        return True
+
     def _write(self, connection: sqlite3.Connection, batch: JournalBatch, spools: Mapping[SpoolKey, Heard]) -> _Draft:
         outcome, quarantine = batch.outcome, batch.all_quarantine()
         is_news = bool(len(outcome.observations) or len(outcome.removed) or outcome.events or quarantine)
         commit_no = self._known.commit_no + is_news
-        numbered = _number_series(connection, self._known.series, outcome)
-        gone = remove_observations(connection, outcome.removed, series_ids=numbered.removed)
-        write_observations(connection, outcome.observations, series_ids=numbered.observations, commit_no=commit_no)
-        settle_latest(connection, gone, commit_no=commit_no)
+        stored = self._store(connection, outcome, commit_no=commit_no, now_ns=batch.now_ns)
         event_no = write_events(connection, outcome.events, commit_no=commit_no, event_no=self._known.event_no)
         write_quarantine(connection, quarantine)
         write_state(connection, outcome.changed_state)
@@ -182,18 +221,43 @@ class JournalWriter:
         gap_rows = self._write_ledgers(connection, ledgers, now_ns=batch.now_ns)
         forgotten = self._forget(connection, ledgers)
         add_counters(connection, _counts(batch, quarantine, gap_rows=gap_rows))
-        connection.execute("UPDATE pulse SET heartbeat_ns = ?, batch_id = ?", (batch.now_ns, batch.batch_id))
-        if is_news:
-            connection.execute("UPDATE pulse SET commit_no = ?, event_no = ?", (commit_no, event_no))
+        written_no = commit_no if is_news else None
+        connection.execute(_BEAT, (batch.now_ns, batch.batch_id, written_no, event_no if is_news else None))
         return _Draft(
-            commit_no=commit_no, event_no=event_no, batch_id=batch.batch_id, new_series=numbered.new, ledgers=ledgers,
+            commit_no=commit_no, event_no=event_no, batch_id=batch.batch_id, stored=stored, ledgers=ledgers,
             forgotten=forgotten,
         )  # fmt: skip
+
+    def _store(self, connection: sqlite3.Connection, outcome: Outcome, *, commit_no: int, now_ns: int) -> _Stored:
+        """Write the rows as one blob; those that take rows back go into the tables at once, with all before them.
+
+        So that readers never have to take a row back from what they read.
+        """
+        rows, removed = outcome.observations, outcome.removed
+        if not len(rows) and not len(removed):
+            return _Stored(new_series={}, end_byte=self._known.end_byte, rows=0, is_folded=False)
+        numbered = self._known.series.number(connection, outcome)
+        body = encode(rows, removed, series_ids=numbered.observations, removed_ids=numbered.removed)
+        end_byte = self._known.end_byte + len(body)
+        if len(removed):
+            done_rows = self._known.backlog.done_rows
+            while (folded := fold_slice(connection, done_rows=done_rows, now_ns=now_ns)).batches or folded.rows:
+                done_rows = folded.done_rows
+            block = decode(body, WITH_NUMPY)
+            fold_now(connection, block.rows, block.removed, commit_no=commit_no)
+        connection.execute(_ADD_BATCH, (commit_no, now_ns, len(rows), end_byte, body))
+        return _Stored(new_series=numbered.new, end_byte=end_byte, rows=len(rows), is_folded=len(removed) > 0)
 
     def _take_over(self, draft: _Draft) -> None:
         known = self._known
         known.commit_no, known.event_no, known.batch_id = draft.commit_no, draft.event_no, draft.batch_id
-        known.series.update(draft.new_series)
+        known.series.take_over(draft.stored.new_series)
+        known.end_byte = draft.stored.end_byte
+        if draft.stored.is_folded:
+            known.backlog = Backlog()
+        elif draft.stored.rows:
+            known.backlog.rows += draft.stored.rows
+            known.backlog.batches += 1
         for key in draft.forgotten:
             del known.ledgers[key]
         for key, ledger in draft.ledgers.items():
@@ -237,7 +301,7 @@ class JournalWriter:
                 known.commit_no += 1
                 write_quarantine(connection, [_damage_row(opened.set_aside, damage=opened.damage, now_ns=now_ns)])
                 add_counters(connection, {"journal_damaged": 1, "quarantined": 1, "quarantined.journal_damaged": 1})
-                connection.execute("UPDATE pulse SET commit_no = ?", (known.commit_no,))
+                connection.execute("UPDATE pulse SET commit_no = ?1, cut_no = ?1", (known.commit_no,))
 
     def _check_file(self) -> None:
         """Raise when the name no longer leads to the open file: what is written there, nobody would ever read."""
@@ -305,41 +369,11 @@ def _read_known(connection: sqlite3.Connection) -> _Known:
             "SELECT publisher, epoch, watermark, ahead FROM receipts ORDER BY heard_ns"
         )
     }
-    series = {
-        (device_id, quantity): series_id
-        for series_id, device_id, quantity in connection.execute("SELECT series_id, device_id, quantity FROM series")
-    }
-    return _Known(commit_no=commit_no, event_no=event_no, batch_id=batch_id, series=series, ledgers=ledgers)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Numbered:
-    """The journal's series numbers of an outcome's rows, (N,) int64 each, and the series that are new to it."""
-
-    observations: np.ndarray[Any, np.dtype[np.int64]]
-    removed: np.ndarray[Any, np.dtype[np.int64]]
-    new: Mapping[tuple[str, str], int]
-
-
-def _number_series(connection: sqlite3.Connection, known: Mapping[tuple[str, str], int], outcome: Outcome) -> _Numbered:
-    """Number the rows' series, adding those that are new.
-
-    The pipeline numbers series as it meets them; the journal keeps its own numbers, so neither depends on the other.
-    """
-    new: dict[tuple[str, str], int] = {}
-    indexes, places = np.unique(
-        np.concatenate((outcome.observations.series, outcome.removed.series)), return_inverse=True
-    )
-    numbers = np.empty(len(indexes), dtype=np.int64)
-    for place, index in enumerate(indexes.tolist()):
-        key = outcome.series.key(index)
-        number = known.get(key)
-        if number is None:
-            cursor = connection.execute("INSERT INTO series (device_id, quantity) VALUES (?, ?)", key)
-            number = new[key] = int(cursor.lastrowid or 0)
-        numbers[place] = number
-    ids, count = numbers[places], len(outcome.observations)
-    return _Numbered(observations=ids[:count], removed=ids[count:], new=new)
+    return _Known(
+        commit_no=commit_no, event_no=event_no, batch_id=batch_id, series=SeriesNumbers(connection), ledgers=ledgers,
+        backlog=backlog_of(connection),
+        end_byte=connection.execute("SELECT coalesce(max(end_byte), 0) FROM batches").fetchone()[0],
+    )  # fmt: skip
 
 
 def _counts(batch: JournalBatch, quarantine: tuple[QuarantineRow, ...], *, gap_rows: int) -> Counter[str]:

@@ -10,6 +10,7 @@ import logging
 import os
 import sqlite3
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +18,25 @@ from pathlib import Path
 from devices.model import PermanentError
 from ingest.journal_faults import JournalDamagedError, StorageError, fault_of
 from ingest.journal_salvage import salvage
-from ingest.journal_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION, connect_writer
+from ingest.journal_schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION, connect_writer
 
 log = logging.getLogger(__name__)
 
 CHECK_LIMIT_S = 5.0
 _CHECK_STEP = 20_000
 _SIDE_FILES = ("-wal", "-shm")
-_TABLES_WANTED = sum(statement.startswith("CREATE TABLE") for statement in SCHEMA)
+
+
+def _count_tables(statements: Iterable[str]) -> int:
+    return sum(statement.startswith("CREATE TABLE") for statement in statements)
+
+
+_TABLES_WANTED = {
+    version: _count_tables(SCHEMA)
+    - sum(_count_tables(statements) for older, statements in MIGRATIONS.items() if older >= version)
+    for version in range(1, SCHEMA_VERSION + 1)
+}
+"""Number of tables by schema version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +76,12 @@ def _open_sound(path: Path) -> Opened:
         if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
             _create_tables(connection, path)
             return Opened(connection=connection)
-        _check_identity(connection, path)
+        version = _check_identity(connection, path)
         was_unclean = bool(connection.execute("SELECT is_open FROM pulse").fetchone()[0])
         if was_unclean:
             _check_pages(connection, path)
+        for older in range(version, SCHEMA_VERSION):
+            _migrate(connection, older)
     except BaseException:
         connection.close()
         raise
@@ -82,7 +96,22 @@ def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
     _sync_folder(path.parent)
 
 
-def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Make the file one of the next schema version; a kill before the end leaves it as it was."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statement in MIGRATIONS[version]:
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    log.info("journal_migrated", extra={"from_schema": version, "to_schema": version + 1})
+
+
+def _check_identity(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the schema version of the file."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     tables = connection.execute(
@@ -92,10 +121,12 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
         raise PermanentError(
             f"journal {path} has schema {version}; this Satomori knows up to {SCHEMA_VERSION}: install the newer one"
         )
-    if application != APPLICATION_ID or version != SCHEMA_VERSION or tables < _TABLES_WANTED:
-        raise JournalDamagedError(f"journal {path} is not a whole journal: {tables} of {_TABLES_WANTED} tables")
+    wanted = _TABLES_WANTED.get(version, 0)
+    if application != APPLICATION_ID or not wanted or tables < wanted:
+        raise JournalDamagedError(f"journal {path} is not a whole journal: {tables} of {wanted} tables")
     if connection.execute("SELECT count(*) FROM pulse").fetchone()[0] != 1:
         raise JournalDamagedError(f"journal {path} has no pulse row")
+    return int(version)
 
 
 def _check_pages(connection: sqlite3.Connection, path: Path) -> None:

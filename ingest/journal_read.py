@@ -1,5 +1,6 @@
 """The journal for its readers, alerts and api: plain dataclasses, own read-only connection, no transaction held open.
 
+What is folded into the tables and what still stands in batches is one: see `ingest.journal_fresh`.
 A reader may start before the journal exists and lives on when the file is replaced: a missing file or table reads as
 empty. All times are integer nanoseconds.
 """
@@ -11,118 +12,66 @@ import math
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from devices.model import Event, EventState, Severity, TransientError
 from devices.quantities import is_hearsay
+from ingest.journal_blob import DamagedBatchError, decode
+from ingest.journal_fresh import Fresh, FreshRow, lay_out
+from ingest.journal_newest import Newest
+from ingest.journal_rows import (
+    ChangedRows,
+    Changes,
+    EventRow,
+    GapRow,
+    LatestRow,
+    ObservationRow,
+    PointRow,
+    QuarantineEntry,
+    ReceiptRow,
+    SeriesRow,
+)
 from ingest.journal_schema import connect_reader
-from ingest.receipts import Ranges
 
+__all__ = [
+    "ChangedRows", "Changes", "EventRow", "GapRow", "JournalReader", "LatestRow", "ObservationRow", "PointRow",
+    "QuarantineEntry", "ReceiptRow", "SeriesRow",
+]  # fmt: skip
+
+_T = TypeVar("_T")
 _Row = tuple[Any, ...]
 _EVENT_COLUMNS = (
     "event_no, commit_no, event_id, rule_id, subject, device_id, quantity, state, severity, observed_ns, detected_ns,"
     " value, limit_value"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow:
-    """One line of the event log; `event_no` grows and is the cursor of alerts."""
-
-    event_no: int
-    commit_no: int
-    event: Event
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatestRow:
-    """Newest observation of a series.
-
-    `value` NaN: the device says it is bad. `heard_ns`: newest receive time of a reading that was not resent, 0 when
-    there was none, and for hearsay (said about the device, not by it). `commit_no`: the commit that last changed this
-    row.
-    """
-
-    device_id: str
-    quantity: str
-    value: float
-    flag: int
-    observed_ns: int
-    received_ns: int
-    heard_ns: int
-    commit_no: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesRow:
-    """One quantity of one device; `series_id` is the journal's own number."""
-
-    series_id: int
-    device_id: str
-    quantity: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservationRow:
-    """One value with its quality flag; `value` NaN = bad by the device, `seq` None = no frame counter."""
-
-    observed_ns: int
-    received_ns: int
-    value: float
-    flag: int
-    seq: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointRow:
-    """Good values of one equal part of a time span: first and last observed time, smallest, largest, mean, how many."""
-
-    start_ns: int
-    end_ns: int
-    min: float
-    max: float
-    mean: float
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuarantineEntry:
-    """Input that became no reading; `count` equal ones (publisher, device, reason) are folded into this one."""
-
-    id: int
-    publisher: str
-    device_id: str
-    reason: str
-    detail: str
-    raw: bytes
-    received_ns: int
-    last_received_ns: int
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptRow:
-    """What is committed of one spool: all rows up to `watermark` except the gaps, and `ahead` beyond it."""
-
-    publisher: str
-    epoch: str
-    watermark: int
-    ahead: Ranges
-    heard_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GapRow:
-    """Spool rows, both ends inclusive, that their gateway can no longer send."""
-
-    publisher: str
-    epoch: str
-    first_row: int
-    last_row: int
-    noted_ns: int
+_LATEST = (
+    "SELECT series_id, value, flag, observed_ns, seq, received_ns, heard_ns, commit_no FROM latest WHERE commit_no > ?"
+)
+_OBSERVATIONS = (
+    "SELECT observed_ns, received_ns, value, flag, seq FROM observations WHERE series_id = ?"
+    " AND observed_ns >= ? AND observed_ns < ? ORDER BY observed_ns, seq LIMIT ?"
+)
+_COUNTS = """SELECT device_id, quantity, sum(n) FROM series JOIN (
+    SELECT series_id, count(*) AS n FROM observations GROUP BY series_id
+    UNION ALL SELECT series_id, count(*) FROM temp.fresh AS f WHERE NOT EXISTS (
+        SELECT 1 FROM observations AS o WHERE o.series_id = f.series_id AND o.observed_ns = f.observed_ns
+        AND o.seq = f.seq) GROUP BY series_id
+    ) USING (series_id) GROUP BY series_id"""
+# 4 and 9: BAD and MISSING of ingest.flags
+_POINTS = """SELECT min(first_ns), max(last_ns), min(least), max(most), sum(total) / sum(n), sum(n) FROM (
+    SELECT observed_ns AS first_ns, observed_ns AS last_ns, value AS least, value AS most, value AS total, 1 AS n
+        FROM observations AS o WHERE series_id = ?1 AND observed_ns >= ?2 AND observed_ns < ?3
+        AND value IS NOT NULL AND flag NOT IN (4, 9) AND (observed_ns < ?5 OR NOT EXISTS (
+            SELECT 1 FROM temp.fresh AS f WHERE f.series_id = ?1 AND f.observed_ns = o.observed_ns AND f.seq = o.seq))
+    UNION ALL SELECT observed_ns, observed_ns, value, value, value, 1 FROM temp.fresh
+        WHERE value IS NOT NULL AND flag NOT IN (4, 9)
+    UNION ALL SELECT first_ns, last_ns, min, max, mean * count, count FROM hours
+        WHERE series_id = ?1 AND hour_ns > ?2 - 3600000000000 AND first_ns >= ?2 AND first_ns < ?3 AND hour_ns < ?3
+    ) GROUP BY (first_ns - ?2) / ?4 ORDER BY 1"""
+_CHANGES = "SELECT commit_no, rows, body FROM batches WHERE commit_no > ? ORDER BY commit_no"
 
 
 class JournalReader:
@@ -137,6 +86,8 @@ class JournalReader:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._fresh = Fresh()
+        self._series: dict[int, tuple[str, str]] = {}
 
     def close(self) -> None:
         """Close the connection; the next call opens it again."""
@@ -170,20 +121,20 @@ class JournalReader:
 
     def latest(self, *, after_commit_no: int = 0) -> list[LatestRow]:
         """Return the newest observation of every series that changed after that commit, by device and quantity."""
-        sql = (
-            "SELECT device_id, quantity, value, flag, observed_ns, received_ns, heard_ns, commit_no"
-            " FROM latest JOIN series USING (series_id) WHERE commit_no > ? ORDER BY device_id, quantity"
-        )
+
+        def read(connection: sqlite3.Connection, fresh: Fresh) -> list[tuple[int, Newest]]:
+            newest = fresh.newest(connection)
+            folded = connection.execute(_LATEST, (after_commit_no,)).fetchall()
+            self._learn_series(connection, newest)
+            rows = {series_id: row for series_id, row in newest.items() if row.commit_no > after_commit_no}
+            rows |= {row[0]: _newest(row) for row in folded if row[0] not in newest}
+            return sorted(rows.items(), key=lambda item: self._series.get(item[0], ("", "")))
+
         return [
-            LatestRow(
-                device_id=device_id, quantity=quantity, value=_number_or_nan(value), flag=flag,
-                observed_ns=observed_ns, received_ns=received_ns, commit_no=commit_no,
-                heard_ns=0 if is_hearsay(quantity) else heard_ns,
-            )
-            for device_id, quantity, value, flag, observed_ns, received_ns, heard_ns, commit_no in self._rows(
-                sql, after_commit_no
-            )
-        ]  # fmt: skip
+            _latest_row(self._series[series_id], row)
+            for series_id, row in (self._look(read) or [])
+            if series_id in self._series
+        ]
 
     def series(self) -> list[SeriesRow]:
         """Return every series that ever had an observation, by device and quantity."""
@@ -192,55 +143,79 @@ class JournalReader:
 
     def observation_counts(self) -> dict[tuple[str, str], int]:
         """Return how many observations are stored, by (device, quantity). Counts rows: not for a busy page."""
-        sql = (
-            "SELECT device_id, quantity, n FROM series JOIN"
-            " (SELECT series_id, count(*) AS n FROM observations GROUP BY series_id) USING (series_id)"
-        )
-        return {(device_id, quantity): n for device_id, quantity, n in self._rows(sql)}
+
+        def read(connection: sqlite3.Connection, fresh: Fresh) -> list[_Row]:
+            lay_out(connection, fresh.all_rows())
+            return connection.execute(_COUNTS).fetchall()
+
+        return {(device_id, quantity): n for device_id, quantity, n in (self._look(read) or [])}
 
     def observations(  # noqa: PLR0913 - a series and a span, all named
         self, device_id: str, quantity: str, *, from_ns: int, to_ns: int, limit: int
     ) -> list[ObservationRow]:
-        """Return the first `limit` observations at `from_ns` <= t < `to_ns`, oldest first, bad ones included."""
-        sql = (
-            "SELECT observed_ns, received_ns, value, flag, seq FROM observations WHERE series_id ="
-            " (SELECT series_id FROM series WHERE device_id = ? AND quantity = ?)"
-            " AND observed_ns >= ? AND observed_ns < ? ORDER BY observed_ns, seq LIMIT ?"
-        )
-        return [
-            ObservationRow(
-                observed_ns=observed_ns, received_ns=received_ns, value=_number_or_nan(value), flag=flag,
-                seq=None if seq < 0 else seq,
-            )
-            for observed_ns, received_ns, value, flag, seq in self._rows(
-                sql, device_id, quantity, from_ns, to_ns, limit
-            )
-        ]  # fmt: skip
+        """Return the first `limit` observations at `from_ns` <= t < `to_ns`, oldest first, bad ones included.
+
+        Of a time that was thinned (see `ingest.journal_upkeep`) only what was kept; `observation_points` knows all.
+        """
+
+        def read(connection: sqlite3.Connection, fresh: Fresh) -> list[ObservationRow]:
+            series_id = _series_id(connection, device_id, quantity)
+            folded = connection.execute(_OBSERVATIONS, (series_id, from_ns, to_ns, limit)).fetchall()
+            rows = {(row[0], row[4]): _observation(row) for row in folded}
+            newer = fresh.rows_of(series_id, from_ns=from_ns, to_ns=to_ns)
+            if not newer:
+                return list(rows.values())
+            rows |= {name: _observation(_as_tuple(row)) for name, row in newer.items()}
+            return [rows[name] for name in sorted(rows)[:limit]]
+
+        return self._look(read) or []
 
     def observation_points(  # noqa: PLR0913 - a series and a span, all named
         self, device_id: str, quantity: str, *, from_ns: int, to_ns: int, points: int
     ) -> list[PointRow]:
         """Return at most `points` rows, one for each equal part of `from_ns` <= t < `to_ns` that has a good value.
 
-        Values that are NaN or flagged bad or missing are left out; suspect ones are not.
+        Values that are NaN or flagged bad or missing are left out; suspect ones are not. Thinned hours count with all
+        the values they stand for.
         """
         if to_ns <= from_ns or points < 1:
             return []
-        width_ns = -(-(to_ns - from_ns) // points)
-        sql = (
-            "SELECT min(observed_ns), max(observed_ns), min(value), max(value), avg(value), count(*)"
-            " FROM observations WHERE series_id ="
-            " (SELECT series_id FROM series WHERE device_id = ?1 AND quantity = ?2)"
-            " AND observed_ns >= ?3 AND observed_ns < ?4"
-            " AND value IS NOT NULL AND flag NOT IN (4, 9)"  # BAD and MISSING of ingest.flags
-            " GROUP BY (observed_ns - ?3) / ?5 ORDER BY 1"
-        )
+
+        def read(connection: sqlite3.Connection, fresh: Fresh) -> list[_Row]:
+            series_id = _series_id(connection, device_id, quantity)
+            newer = fresh.rows_of(series_id, from_ns=from_ns, to_ns=to_ns)
+            lay_out(connection, newer.values())
+            fresh_ns = min(newer, default=(to_ns, 0))[0]
+            width_ns = -(-(to_ns - from_ns) // points)
+            return connection.execute(_POINTS, (series_id, from_ns, to_ns, width_ns, fresh_ns)).fetchall()
+
         return [
             PointRow(start_ns=start_ns, end_ns=end_ns, min=least, max=most, mean=mean, count=count)
-            for start_ns, end_ns, least, most, mean, count in self._rows(
-                sql, device_id, quantity, from_ns, to_ns, width_ns
-            )
+            for start_ns, end_ns, least, most, mean, count in (self._look(read) or [])
         ]
+
+    def changes_after(self, commit_no: int, *, limit: int) -> Changes:
+        """Return what the commits after `commit_no` did, in order: at least one commit, else at most `limit` rows.
+
+        Damaged batches are left out; the writer tells of them.
+        """
+
+        def read(connection: sqlite3.Connection, _: Fresh) -> Changes:
+            newest_no, cut_no = connection.execute("SELECT commit_no, cut_no FROM pulse").fetchone()
+            commits: list[ChangedRows] = []
+            rows, last_no, is_all = 0, commit_no, True
+            for number, count, body in connection.execute(_CHANGES, (commit_no,)):
+                if commits and rows + count > limit:
+                    is_all = False
+                    break
+                rows, last_no = rows + count, number
+                with suppress(DamagedBatchError):
+                    block = decode(body)
+                    commits.append(ChangedRows(commit_no=number, rows=block.rows, removed=block.removed))
+            last_no = max(last_no, newest_no) if is_all else last_no
+            return Changes(commits=tuple(commits), last_commit_no=last_no, is_cut=commit_no < cut_no)
+
+        return self._look(read) or Changes(commits=(), last_commit_no=commit_no, is_cut=False)
 
     def quarantine(self, *, limit: int) -> list[QuarantineEntry]:
         """Return the rows of the quarantine, the one that was last added to first."""
@@ -286,16 +261,40 @@ class JournalReader:
         return int(rows[0][0]) if rows else 0
 
     def _rows(self, sql: str, *values: str | int) -> Sequence[_Row]:
+        # fetchall: an unfinished query would pin the WAL and let it grow
+        return self._ask(lambda connection: connection.execute(sql, values).fetchall()) or []
+
+    def _look(self, read: Callable[[sqlite3.Connection, Fresh], _T]) -> _T | None:
+        """Return what `read` finds in batches and tables of one moment."""
+
+        def read_at_once(connection: sqlite3.Connection) -> _T:
+            connection.execute("BEGIN")
+            try:
+                self._fresh.refresh(connection)
+                return read(connection, self._fresh)
+            finally:
+                connection.execute("ROLLBACK")
+
+        return self._ask(read_at_once)
+
+    def _ask(self, read: Callable[[sqlite3.Connection], _T]) -> _T | None:
+        """Return what `read` finds, None when there is no journal yet."""
         with self._lock:
             try:
                 connection = self._current()
-                # fetchall: an unfinished query would pin the WAL and let it grow
-                return [] if connection is None else connection.execute(sql, values).fetchall()
+                return None if connection is None else read(connection)
             except sqlite3.Error as error:
                 self._drop()
                 if _is_absent(error):
-                    return []
+                    return None
                 raise TransientError(f"journal {self._path} cannot be read: {error}") from error
+
+    def _learn_series(self, connection: sqlite3.Connection, newest: dict[int, Newest]) -> None:
+        """Know the names of all series; they never change."""
+        known = len(self._series)
+        if connection.execute("SELECT count(*) FROM series").fetchone()[0] != known or newest.keys() - self._series:
+            rows = connection.execute("SELECT series_id, device_id, quantity FROM series")
+            self._series = {series_id: (device_id, quantity) for series_id, device_id, quantity in rows}
 
     def _current(self) -> sqlite3.Connection | None:
         """Return a connection to the file that bears the name now, None when there is none."""
@@ -315,6 +314,7 @@ class JournalReader:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+        self._fresh, self._series = Fresh(), {}
 
 
 def _is_absent(error: sqlite3.Error) -> bool:
@@ -325,6 +325,41 @@ def _is_absent(error: sqlite3.Error) -> bool:
 
 def _number_or_nan(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def _series_id(connection: sqlite3.Connection, device_id: str, quantity: str) -> int:
+    sql = "SELECT series_id FROM series WHERE device_id = ? AND quantity = ?"
+    found = connection.execute(sql, (device_id, quantity)).fetchone()
+    return -1 if found is None else int(found[0])
+
+
+def _newest(row: _Row) -> Newest:
+    _, value, flag, observed_ns, seq, received_ns, heard_ns, commit_no = row
+    return Newest(
+        value=value, flag=flag, observed_ns=observed_ns, seq=seq, received_ns=received_ns, heard_ns=heard_ns,
+        commit_no=commit_no,
+    )  # fmt: skip
+
+
+def _latest_row(series: tuple[str, str], row: Newest) -> LatestRow:
+    device_id, quantity = series
+    return LatestRow(
+        device_id=device_id, quantity=quantity, value=_number_or_nan(row.value), flag=row.flag,
+        observed_ns=row.observed_ns, received_ns=row.received_ns, commit_no=row.commit_no,
+        heard_ns=0 if is_hearsay(quantity) else row.heard_ns,
+    )  # fmt: skip
+
+
+def _as_tuple(row: FreshRow) -> _Row:
+    return row.observed_ns, row.received_ns, row.value, row.flag, row.seq
+
+
+def _observation(row: _Row) -> ObservationRow:
+    observed_ns, received_ns, value, flag, seq = row
+    return ObservationRow(
+        observed_ns=observed_ns, received_ns=received_ns, value=_number_or_nan(value), flag=flag,
+        seq=None if seq < 0 else seq,
+    )  # fmt: skip
 
 
 def _event_row(row: _Row) -> EventRow:

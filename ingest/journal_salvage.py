@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from ingest.journal_blob import DamagedBatchError, decode
 from ingest.journal_schema import connect_reader
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,9 @@ _TABLES = (
     ("gaps", ""),
     ("quarantine", ""),
 )
-_BY_SERIES = ("latest", "observations")
+_BY_SERIES = ("latest", "observations", "hours", "thinned")
 _NUMBERS = "UPDATE pulse SET commit_no = max(commit_no, ?), event_no = max(event_no, ?)"
+_FOLDED = "UPDATE pulse SET folded_no = ?"
 
 
 def salvage(damaged: Path, connection: sqlite3.Connection) -> None:
@@ -56,8 +58,35 @@ def _salvage(source: sqlite3.Connection, connection: sqlite3.Connection) -> None
         for series_id, *_ in series:
             sql = f"SELECT * FROM {table} WHERE series_id = {int(series_id)}"  # noqa: S608 - a number
             _copy(table, _rows(source, sql, deadline_s=deadline_s), connection)
+    _salvage_batches(source, connection, deadline_s=deadline_s, known={series_id for series_id, *_ in series})
     for row in _rows(source, "SELECT commit_no, event_no FROM pulse", deadline_s=deadline_s):
         connection.executemany(_NUMBERS, row)
+
+
+def _salvage_batches(
+    source: sqlite3.Connection, connection: sqlite3.Connection, *, deadline_s: float, known: set[int]
+) -> None:
+    """Copy what was not folded yet; without its pulse all that is there, for folding again changes nothing.
+
+    One by one, so that a bad page ends one batch only. A batch with a series that is lost is left out: that number
+    would be given to another one.
+    """
+    pulse = [row for rows in _rows(source, "SELECT folded_no FROM pulse", deadline_s=deadline_s) for row in rows]
+    folded_no = pulse[0][0] if pulse else 0
+    sql = f"SELECT commit_no FROM batches WHERE commit_no > {int(folded_no)}"  # noqa: S608 - a number
+    for numbers in list(_rows(source, sql, deadline_s=deadline_s)):
+        for (commit_no,) in numbers:
+            one = f"SELECT * FROM batches WHERE commit_no = {int(commit_no)}"  # noqa: S608 - a number
+            sound = [row for rows in _rows(source, one, deadline_s=deadline_s) for row in rows if _is_whole(row, known)]
+            _copy("batches", iter([sound]), connection)
+    connection.execute(_FOLDED, (folded_no,))
+
+
+def _is_whole(row: tuple[Any, ...], known: set[int]) -> bool:
+    try:
+        return known.issuperset(decode(row[-1]).rows.series_id)
+    except (DamagedBatchError, TypeError):
+        return False
 
 
 def _rows(source: sqlite3.Connection, sql: str, *, deadline_s: float) -> Iterator[list[tuple[Any, ...]]]:

@@ -1,28 +1,45 @@
 """Tables of `journal.db` (seam 3) and how its one writer and its readers open it.
 
 Columns bear the names of the fields they hold; a value that is NaN is stored as NULL, `seq` -1 means the device has no
-frame counter. `commit_no` and `event_no` only ever grow, also over a restored backup or a new file (see
-`ingest.journal`), so that a cursor of a reader can never be ahead of what is still to come.
+frame counter. The rows of a commit stand in `batches` first and are folded into `observations` and `latest` later (see
+`ingest.journal_fold`); old rows are thinned into `hours` (see `ingest.journal_upkeep`). `commit_no` and `event_no`
+only ever grow, also over a restored backup or a new file (see `ingest.journal`), so that a cursor of a reader can
+never be ahead of what is still to come.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from ingest.journal_faults import StorageError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x5361_746F
 BUSY_TIMEOUT_MS = 5_000
 _WAL_KEPT_BYTES = 64 * 2**20
+
+_NEW_IN_2: tuple[str, ...] = (
+    # end_byte: bytes of all bodies ever written up to and with this one
+    """CREATE TABLE batches (
+        commit_no INTEGER PRIMARY KEY, stored_ns INTEGER NOT NULL, rows INTEGER NOT NULL, end_byte INTEGER NOT NULL,
+        body BLOB NOT NULL)""",
+    """CREATE TABLE hours (
+        series_id INTEGER NOT NULL, hour_ns INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
+        min REAL NOT NULL, max REAL NOT NULL, mean REAL NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (series_id, hour_ns)) WITHOUT ROWID""",
+    "CREATE TABLE thinned (series_id INTEGER PRIMARY KEY, until_ns INTEGER NOT NULL)",
+)
 
 SCHEMA: tuple[str, ...] = (
     """CREATE TABLE pulse (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         commit_no INTEGER NOT NULL, event_no INTEGER NOT NULL,
         heartbeat_ns INTEGER NOT NULL, started_ns INTEGER NOT NULL,
-        batch_id TEXT NOT NULL, is_open INTEGER NOT NULL)""",
+        batch_id TEXT NOT NULL, is_open INTEGER NOT NULL,
+        folded_no INTEGER NOT NULL DEFAULT 0, cut_no INTEGER NOT NULL DEFAULT 0)""",
     """CREATE TABLE series (
         series_id INTEGER PRIMARY KEY, device_id TEXT NOT NULL, quantity TEXT NOT NULL,
         UNIQUE (device_id, quantity))""",
@@ -58,10 +75,25 @@ SCHEMA: tuple[str, ...] = (
         noted_ns INTEGER NOT NULL,
         PRIMARY KEY (publisher, epoch, first_row)) WITHOUT ROWID""",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-    "INSERT INTO pulse VALUES (1, 0, 0, 0, 0, '', 0)",
+    *_NEW_IN_2,
+    "INSERT INTO pulse VALUES (1, 0, 0, 0, 0, '', 0, 0, 0)",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+
+MIGRATIONS: Mapping[int, tuple[str, ...]] = MappingProxyType(
+    {
+        1: (
+            *_NEW_IN_2,
+            "ALTER TABLE pulse ADD COLUMN folded_no INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE pulse ADD COLUMN cut_no INTEGER NOT NULL DEFAULT 0",
+            # all there is stands in the tables; of how it came there, nothing is known
+            "UPDATE pulse SET folded_no = commit_no, cut_no = commit_no",
+            "PRAGMA user_version = 2",
+        ),
+    }
+)
+"""What makes a file of one schema version one of the next, in one transaction."""
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:

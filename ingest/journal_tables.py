@@ -10,15 +10,10 @@ import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from devices.model import Event, QuarantineRow
 from ingest.receipts import Ledger
-
-if TYPE_CHECKING:
-    from ingest.batch import Batch
 
 QUARANTINE_RING = 10_000
 QUARANTINE_BURST = 20
@@ -30,66 +25,6 @@ SpoolKey = tuple[str, str]
 """Publisher and epoch."""
 
 _EVENT_FIELDS = 11
-
-_UPSERT_OBSERVATION = """INSERT INTO observations
-    (series_id, observed_ns, seq, received_ns, value, flag, resent, clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET received_ns = excluded.received_ns, value = excluded.value, flag = excluded.flag,
-    resent = excluded.resent, clock = excluded.clock"""
-# newest by (observed_ns, seq); an equal one replaces, because its flag or derived value may have been corrected
-_UPSERT_LATEST = """INSERT INTO latest
-    (series_id, observed_ns, seq, received_ns, value, flag, heard_ns, commit_no) VALUES (?, ?, ?, ?, ?, ?, 0, ?)
-    ON CONFLICT DO UPDATE SET observed_ns = excluded.observed_ns, seq = excluded.seq,
-    received_ns = excluded.received_ns, value = excluded.value, flag = excluded.flag, commit_no = excluded.commit_no
-    WHERE (excluded.observed_ns, excluded.seq) >= (latest.observed_ns, latest.seq)
-    AND (excluded.observed_ns, excluded.seq, excluded.received_ns, excluded.value, excluded.flag)
-    IS NOT (latest.observed_ns, latest.seq, latest.received_ns, latest.value, latest.flag)"""
-_SETTLE_LATEST = """UPDATE latest SET (observed_ns, seq, received_ns, value, flag, commit_no) =
-    (SELECT observed_ns, seq, received_ns, value, flag, ?4 FROM observations WHERE series_id = ?1
-    ORDER BY observed_ns DESC, seq DESC LIMIT 1)
-    WHERE series_id = ?1 AND observed_ns = ?2 AND seq = ?3
-    AND NOT EXISTS (SELECT 1 FROM observations WHERE series_id = ?1 AND observed_ns = ?2 AND seq = ?3)
-    AND EXISTS (SELECT 1 FROM observations WHERE series_id = ?1)"""
-_UPDATE_HEARD = "UPDATE latest SET heard_ns = ?2, commit_no = ?3 WHERE series_id = ?1 AND heard_ns < ?2"
-
-
-def write_observations(
-    connection: sqlite3.Connection, batch: Batch, *, series_ids: np.ndarray[Any, Any], commit_no: int
-) -> None:
-    """Write the rows of `batch` and what they change in `latest`.
-
-    `series_ids` (N,) are the journal's numbers of the rows' series. NaN is stored as NULL.
-    """
-    if len(series_ids) == 0:
-        return
-    ids = series_ids.tolist()
-    columns = (batch.observed_ns, batch.seq, batch.received_ns, batch.value, batch.flag, batch.resent, batch.clock)
-    connection.executemany(_UPSERT_OBSERVATION, zip(ids, *(column.tolist() for column in columns), strict=True))
-    order = np.lexsort((batch.seq, batch.observed_ns, series_ids))
-    starts = np.flatnonzero(np.diff(series_ids[order], prepend=-1))
-    last = order[np.append(starts[1:], len(order)) - 1]
-    newest = (series_ids, *columns[:5])
-    rows = zip(*(column[last].tolist() for column in newest), [commit_no] * len(last), strict=True)
-    connection.executemany(_UPSERT_LATEST, rows)
-    fresh_ns = np.where(batch.resent, 0, batch.received_ns)[order]
-    heard_ns = np.maximum.reduceat(fresh_ns, starts)
-    heard = zip(series_ids[last].tolist(), heard_ns.tolist(), [commit_no] * len(last), strict=True)
-    connection.executemany(_UPDATE_HEARD, heard)
-
-
-def remove_observations(
-    connection: sqlite3.Connection, removed: Batch, *, series_ids: np.ndarray[Any, Any]
-) -> list[tuple[int, int, int]]:
-    """Delete rows that turned out to be another row; return who they were, for `settle_latest`."""
-    identities = list(zip(series_ids.tolist(), removed.observed_ns.tolist(), removed.seq.tolist(), strict=True))
-    connection.executemany("DELETE FROM observations WHERE series_id = ? AND observed_ns = ? AND seq = ?", identities)
-    return identities
-
-
-def settle_latest(
-    connection: sqlite3.Connection, identities: Sequence[tuple[int, int, int]], *, commit_no: int
-) -> None:
-    """Let `latest` show the newest row there is, where it still shows a removed one; after the others are written."""
-    connection.executemany(_SETTLE_LATEST, [(*identity, commit_no) for identity in identities])
 
 
 def write_events(connection: sqlite3.Connection, events: Sequence[Event], *, commit_no: int, event_no: int) -> int:
@@ -171,6 +106,8 @@ def _quarantine_source(
 
 def write_state(connection: sqlite3.Connection, changed: Mapping[str, bytes]) -> None:
     """Write the changed keys of the pipeline's state; an empty value deletes its key."""
+    if not changed:
+        return
     connection.executemany("DELETE FROM state WHERE key = ?", [(key,) for key, value in changed.items() if not value])
     connection.executemany(
         "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -186,6 +123,8 @@ def write_ledger(connection: sqlite3.Connection, key: SpoolKey, change: tuple[Le
         " watermark = excluded.watermark, ahead = excluded.ahead, heard_ns = excluded.heard_ns",
         (*key, after.watermark, json.dumps(after.ahead), now_ns),
     )
+    if before.gaps == after.gaps:
+        return
     gone, come = set(before.gaps) - set(after.gaps), set(after.gaps) - set(before.gaps)
     connection.executemany(
         "DELETE FROM gaps WHERE publisher = ? AND epoch = ? AND first_row = ?", [(*key, first) for first, _ in gone]

@@ -30,6 +30,7 @@ _LOCK_FILE = "ingest.lock"
 _TICK_S = 0.8
 _SHORTEST_WAIT_S = 0.01
 _SETTLE_S = 3.0
+_TEND_S = 0.01
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_MOST_S = 5.0
 
@@ -102,6 +103,7 @@ class _Session:
         try:
             self._repair()
             self._consumer.step(timeout_s=self._patience_s(), now_ns=self._options.clock.now_ns, now_s=time.monotonic)
+            self._tend()
         except StorageError as error:
             self._note_fault(error)
         except JournalDamagedError as error:
@@ -115,6 +117,13 @@ class _Session:
             return
         stop.wait(self._backoff_s)
         self._backoff_s = min(_BACKOFF_MOST_S, self._backoff_s * 2)
+
+    def _tend(self) -> None:
+        """Let the journal do what commits have put off, for a short time only: the next readings wait meanwhile."""
+        deadline_s = time.monotonic() + _TEND_S
+        while self.journal.tend(now_ns=self._options.clock.now_ns()):
+            if time.monotonic() >= deadline_s and not self.journal.is_behind:
+                return
 
     def _patience_s(self) -> float:
         deadline_ns = self._pipeline.next_deadline_ns()

@@ -29,6 +29,7 @@ from gateway.sources.mqtt_topics import MqttOptions, MqttSource
 from gateway.spool import Spool
 from gateway.spool_types import SpoolOptions
 from gateway.uplink import UplinkLoop, UplinkOptions
+from ingest import journal_fold
 from ingest.journal import JournalWriter
 from ingest.pipeline import Pipeline
 from ingest.run import JOURNAL_FILE, IngestOptions, _Session
@@ -229,6 +230,9 @@ def make_hub(order: Order, port: Port, points: Points) -> Round:
     """Put the hub together; the result does one turn of its loop."""
     points.surround(Pipeline, "process", "process")
     points.watch(JournalWriter, "commit", "commit")
+    points.watch(JournalWriter, "tend", "tend")
+    # so small that folding happens in the middle of it all, and stops within a batch
+    journal_fold.FOLD_BATCHES, journal_fold.SLICE_ROWS = 4, 3
     watch_commits(points)
     options = IngestOptions(site=order.site, data_dir=order.folder, clock=TownClock(port))
     with points.doing("open"):

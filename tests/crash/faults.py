@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from threading import Event
@@ -9,12 +10,14 @@ from types import MappingProxyType
 from typing import Any
 
 import ingest.journal
+import ingest.journal_fold
 from devices.model import PermanentError
 from gateway.sources.mqtt_topics import MqttSource
 from gateway.spool import Spool
 from gateway.uplink import UplinkLoop
 from ingest.consume import RECEIPTS_TOPIC, Consumer
 from ingest.journal import CommitResult, JournalBatch, JournalWriter
+from ingest.journal_fold import Backlog
 from ingest.journal_tables import write_state
 from ingest.receipts import Ledger, encode_receipt, merge, record
 
@@ -100,6 +103,36 @@ def hub_commits_state_apart() -> None:
     _replace(JournalWriter, "commit", commit_twice)
 
 
+def hub_calls_folded_what_is_not() -> None:
+    """That batches are folded is written in a transaction of its own, before their rows."""
+    tend = JournalWriter.tend
+
+    def tend_in_two(self: JournalWriter, **kwargs: Any) -> bool:
+        if not self._known.backlog.is_due():
+            return False
+        with self._transaction() as connection:
+            folded_no = connection.execute("SELECT folded_no FROM pulse").fetchone()
+            connection.execute("UPDATE pulse SET folded_no = (SELECT max(commit_no) FROM batches)")
+        with self._transaction() as connection:
+            connection.execute("UPDATE pulse SET folded_no = ?", folded_no)
+        return tend(self, **kwargs)
+
+    _replace(JournalWriter, "tend", tend_in_two)
+
+
+def hub_forgets_half_a_fold() -> None:
+    """After a start the batch that was folded in part counts as folded."""
+    backlog_of = ingest.journal_fold.backlog_of
+
+    def backlog_without_first(connection: sqlite3.Connection) -> Backlog:
+        connection.execute(
+            "UPDATE pulse SET folded_no = coalesce((SELECT min(commit_no) FROM batches WHERE commit_no > folded_no), 0)"
+        )
+        return backlog_of(connection)
+
+    _replace(ingest.journal, "backlog_of", backlog_without_first)
+
+
 def hub_forgets_what_it_knew() -> None:
     """After a start the pipeline knows nothing of readings it has seen."""
     _replace(JournalWriter, "read_snapshot", lambda self: {})
@@ -115,6 +148,8 @@ FAULTS: Mapping[str, Callable[[], None]] = MappingProxyType(
             hub_acknowledges_before_commit,
             hub_receipts_before_commit,
             hub_commits_state_apart,
+            hub_calls_folded_what_is_not,
+            hub_forgets_half_a_fold,
             hub_forgets_what_it_knew,
         )
     }

@@ -59,6 +59,7 @@ STEPS = {
         "process: before",
         "process: after",
         *transaction("commit"),
+        *transaction("tend"),
         "acknowledge: before",
         "acknowledge: between",
         "acknowledge: after",
@@ -74,6 +75,8 @@ FOUND_AT = (
     ("hub_acknowledges_before_commit", HUB, "commit: before commit"),
     ("hub_receipts_before_commit", HUB, "commit: before commit"),
     ("hub_commits_state_apart", HUB, "commit: after commit"),
+    ("hub_calls_folded_what_is_not", HUB, "tend: after commit"),
+    ("hub_forgets_half_a_fold", HUB, "tend: after commit"),
     ("hub_forgets_what_it_knew", HUB, "publish: after"),
 )
 

@@ -203,7 +203,7 @@ class TestStorageFault:
 
     def test_an_error_of_the_program_is_not_taken_for_a_full_disk(self, hub: Hub, link: FakeLink) -> None:
         hub.journal._connection.execute(
-            "CREATE TEMP TRIGGER no BEFORE INSERT ON main.observations BEGIN SELECT RAISE(ABORT, 'planted'); END"
+            "CREATE TEMP TRIGGER no BEFORE INSERT ON main.batches BEGIN SELECT RAISE(ABORT, 'planted'); END"
         )
         send_from_gateway(link, [1])
         with pytest.raises(sqlite3.IntegrityError):

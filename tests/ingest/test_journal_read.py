@@ -161,6 +161,7 @@ def test_points_are_what_a_plain_loop_gives(
 @pytest.mark.parametrize(("flag", "is_shown"), [(1, True), (2, True), (3, True), (4, False), (9, False)])
 def test_points_leave_out_bad_and_missing(path: Path, writer: JournalWriter, flag: int, is_shown: bool) -> None:
     writer.commit(batch([reading()]))
+    assert writer.tend(now_ns=0, is_forced=True)
     connection_of(writer).execute("UPDATE observations SET flag = ?", (flag,))
     assert bool(JournalReader(path).observation_points("snow-1", "snow_depth", **SPAN, points=5)) is is_shown
 
