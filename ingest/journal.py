@@ -6,7 +6,6 @@ not at all. What a commit returns may be told to the world (acknowledged, receip
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections import Counter
@@ -21,10 +20,10 @@ from devices.model import QuarantineRow
 from ingest.journal_blob import decode
 from ingest.journal_encode import WITH_NUMPY, encode
 from ingest.journal_faults import JournalDamagedError, fault_of
-from ingest.journal_fold import BEHIND_ROWS, Backlog, backlog_of, fold_now, fold_slice, settle
+from ingest.journal_fold import BEHIND_ROWS, Backlog, fold_now, fold_slice, settle
+from ingest.journal_known import Draft, Stored, read_known
 from ingest.journal_open import Opened, open_file
 from ingest.journal_schema import connect_writer
-from ingest.journal_series import SeriesNumbers
 from ingest.journal_tables import (
     SpoolKey,
     add_counters,
@@ -34,8 +33,9 @@ from ingest.journal_tables import (
     write_quarantine,
     write_state,
 )
+from ingest.journal_upkeep import Keep, Upkeep
 from ingest.pipeline import Outcome
-from ingest.receipts import Heard, Ledger, Range, ReceiptRows, count_rows, merge, record, subtract
+from ingest.receipts import Heard, Ledger, ReceiptRows, count_rows, merge, record, subtract
 
 MAX_SPOOLS = 4_096
 _NS_PER_US = 1_000
@@ -77,61 +77,27 @@ class CommitResult:
     receipts: Mapping[SpoolKey, Ledger]
 
 
-@dataclass(slots=True, kw_only=True)
-class _Known:
-    """What the writer remembers of the file. Changes only after a commit; `ledgers`: longest unheard first."""
-
-    commit_no: int
-    event_no: int
-    batch_id: str
-    series: SeriesNumbers
-    ledgers: dict[SpoolKey, Ledger]
-    backlog: Backlog
-    end_byte: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Draft:
-    """What a transaction changes in `_Known` once it is committed."""
-
-    commit_no: int
-    event_no: int
-    batch_id: str
-    stored: _Stored
-    ledgers: Mapping[SpoolKey, Ledger]
-    forgotten: tuple[SpoolKey, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
-    """How the rows of a commit were stored. `is_folded`: they and all before them stand in the tables."""
-
-    new_series: Mapping[tuple[str, str], int]
-    end_byte: int
-    rows: int
-    is_folded: bool
-
-
 class JournalWriter:
     """Writes the journal. One object a file, used by one thread at a time; made by `JournalWriter.open`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, keep: Keep | None = None) -> None:
         """Take over a sound, open file."""
+        self._upkeep = Upkeep(keep or Keep())
         self._path = path
         self._connection = connection
         self._file = file_identity(path)
         self._must_reopen = False
-        self._known = _read_known(connection)
+        self._known = read_known(connection)
 
     @classmethod
-    def open(cls, path: Path, *, now_ns: int) -> JournalWriter:
+    def open(cls, path: Path, *, now_ns: int, keep: Keep | None = None) -> JournalWriter:
         """Open or create the journal at `path`; a damaged file is set aside and reported in quarantine and counters.
 
         Raises StorageError when the disk does not let us, PermanentError when a newer Satomori wrote the file.
         """
         opened = open_file(path, now_ns=now_ns)
         try:
-            writer = cls(path, opened.connection)
+            writer = cls(path, opened.connection, keep)
             writer._note_start(opened, now_ns=now_ns)
         except BaseException as error:
             opened.connection.close()
@@ -192,24 +158,33 @@ class JournalWriter:
         return self._known.backlog.rows > BEHIND_ROWS
 
     def tend(self, *, now_ns: int, is_forced: bool = False) -> bool:
-        """Do one short transaction of what commits have put off; return whether there was something to do.
+        """Do one short transaction of what commits have put off; return whether there may be more to do.
 
         Call it between commits, after what they return was told. `is_forced`: fold although little waits. Raises
         what `commit` raises; nothing is lost by it.
         """
         backlog = self._known.backlog
-        if not (backlog.is_due() or (is_forced and backlog.batches)):
+        is_folding = backlog.is_due() or (is_forced and backlog.batches > 0)
+        if not is_folding and not self._upkeep.is_due(now_ns):
             return False
         self._check_file()
         if self._must_reopen:
             self._reopen()
-        backlog = self._known.backlog
-        with self._transaction() as connection:
-            folded = fold_slice(connection, done_rows=backlog.done_rows, now_ns=now_ns)
-        settle(backlog, folded)
-        return True
+        if is_folding:
+            backlog = self._known.backlog
+            with self._transaction() as connection:
+                folded = fold_slice(connection, done_rows=backlog.done_rows, now_ns=now_ns)
+            settle(backlog, folded)
+            return True
+        try:
+            with self._transaction() as connection:
+                self._upkeep.step(connection, now_ns=now_ns)
+        except BaseException:
+            self._upkeep.begin_again()
+            raise
+        return self._upkeep.is_due(now_ns)
 
-    def _write(self, connection: sqlite3.Connection, batch: JournalBatch, spools: Mapping[SpoolKey, Heard]) -> _Draft:
+    def _write(self, connection: sqlite3.Connection, batch: JournalBatch, spools: Mapping[SpoolKey, Heard]) -> Draft:
         outcome, quarantine = batch.outcome, batch.all_quarantine()
         is_news = bool(len(outcome.observations) or len(outcome.removed) or outcome.events or quarantine)
         commit_no = self._known.commit_no + is_news
@@ -223,19 +198,19 @@ class JournalWriter:
         add_counters(connection, _counts(batch, quarantine, gap_rows=gap_rows))
         written_no = commit_no if is_news else None
         connection.execute(_BEAT, (batch.now_ns, batch.batch_id, written_no, event_no if is_news else None))
-        return _Draft(
+        return Draft(
             commit_no=commit_no, event_no=event_no, batch_id=batch.batch_id, stored=stored, ledgers=ledgers,
             forgotten=forgotten,
         )  # fmt: skip
 
-    def _store(self, connection: sqlite3.Connection, outcome: Outcome, *, commit_no: int, now_ns: int) -> _Stored:
+    def _store(self, connection: sqlite3.Connection, outcome: Outcome, *, commit_no: int, now_ns: int) -> Stored:
         """Write the rows as one blob; those that take rows back go into the tables at once, with all before them.
 
         So that readers never have to take a row back from what they read.
         """
         rows, removed = outcome.observations, outcome.removed
         if not len(rows) and not len(removed):
-            return _Stored(new_series={}, end_byte=self._known.end_byte, rows=0, is_folded=False)
+            return Stored(new_series={}, end_byte=self._known.end_byte, rows=0, is_folded=False)
         numbered = self._known.series.number(connection, outcome)
         body = encode(rows, removed, series_ids=numbered.observations, removed_ids=numbered.removed)
         end_byte = self._known.end_byte + len(body)
@@ -246,9 +221,9 @@ class JournalWriter:
             block = decode(body, WITH_NUMPY)
             fold_now(connection, block.rows, block.removed, commit_no=commit_no)
         connection.execute(_ADD_BATCH, (commit_no, now_ns, len(rows), end_byte, body))
-        return _Stored(new_series=numbered.new, end_byte=end_byte, rows=len(rows), is_folded=len(removed) > 0)
+        return Stored(new_series=numbered.new, end_byte=end_byte, rows=len(rows), is_folded=len(removed) > 0)
 
-    def _take_over(self, draft: _Draft) -> None:
+    def _take_over(self, draft: Draft) -> None:
         known = self._known
         known.commit_no, known.event_no, known.batch_id = draft.commit_no, draft.event_no, draft.batch_id
         known.series.take_over(draft.stored.new_series)
@@ -314,10 +289,11 @@ class JournalWriter:
 
     def _reopen(self) -> None:
         self.abandon()
+        self._upkeep.begin_again()
         with self._faults():
             self._connection = connect_writer(self._path)
             numbers = self._known.commit_no, self._known.event_no
-            self._known = _read_known(self._connection)
+            self._known = read_known(self._connection)
         self._known.commit_no = max(self._known.commit_no, numbers[0])
         self._known.event_no = max(self._known.event_no, numbers[1])
         self._must_reopen = False
@@ -350,30 +326,6 @@ def file_identity(path: Path) -> tuple[int, int]:
     """Return device and inode of the file that bears the name now."""
     found = os.stat(path)  # noqa: PTH116 - once a commit, and pathlib costs twice as much
     return found.st_dev, found.st_ino
-
-
-def _read_known(connection: sqlite3.Connection) -> _Known:
-    commit_no, event_no, batch_id = connection.execute("SELECT commit_no, event_no, batch_id FROM pulse").fetchone()
-    gaps: dict[SpoolKey, list[Range]] = {}
-    for publisher, epoch, first, last in connection.execute(
-        "SELECT publisher, epoch, first_row, last_row FROM gaps ORDER BY first_row"
-    ):
-        gaps.setdefault((publisher, epoch), []).append((first, last))
-    ledgers = {
-        (publisher, epoch): Ledger(
-            watermark=watermark,
-            ahead=tuple((first, last) for first, last in json.loads(ahead)),
-            gaps=tuple(gaps.get((publisher, epoch), ())),
-        )
-        for publisher, epoch, watermark, ahead in connection.execute(
-            "SELECT publisher, epoch, watermark, ahead FROM receipts ORDER BY heard_ns"
-        )
-    }
-    return _Known(
-        commit_no=commit_no, event_no=event_no, batch_id=batch_id, series=SeriesNumbers(connection), ledgers=ledgers,
-        backlog=backlog_of(connection),
-        end_byte=connection.execute("SELECT coalesce(max(end_byte), 0) FROM batches").fetchone()[0],
-    )  # fmt: skip
 
 
 def _counts(batch: JournalBatch, quarantine: tuple[QuarantineRow, ...], *, gap_rows: int) -> Counter[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import ingest.journal
 import ingest.journal_fold
+import ingest.journal_known
 from devices.model import PermanentError
 from gateway.sources.mqtt_topics import MqttSource
 from gateway.spool import Spool
@@ -130,7 +131,7 @@ def hub_forgets_half_a_fold() -> None:
         )
         return backlog_of(connection)
 
-    _replace(ingest.journal, "backlog_of", backlog_without_first)
+    _replace(ingest.journal_known, "backlog_of", backlog_without_first)
 
 
 def hub_forgets_what_it_knew() -> None:
