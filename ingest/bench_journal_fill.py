@@ -8,6 +8,7 @@ import numpy as np
 
 from ingest.batch import NO_SEQ, Batch, SeriesIndex
 from ingest.bench_core import SEED, START_NS, STEP_NS, Load
+from ingest.bench_journal import fold_everything
 from ingest.flags import GOOD
 from ingest.journal import JournalBatch, JournalWriter
 from ingest.pipeline import Outcome
@@ -29,6 +30,7 @@ def fill_journal(path: Path, *, series: int, rows: int) -> None:
             observations=batch, duplicates=0, conflicts=(), quarantine=(), events=(), changed_state={}, series=index
         )
         journal.commit(JournalBatch(outcome=outcome, now_ns=int(at_ns[-1]), batch_id=f"fill-{number}"))
+        fold_everything(journal, now_ns=int(at_ns[-1]))
     journal.close()
 
 
