@@ -20,7 +20,7 @@ from devices.model import QuarantineRow
 from ingest.journal_blob import decode
 from ingest.journal_encode import WITH_NUMPY, encode
 from ingest.journal_faults import JournalDamagedError, fault_of
-from ingest.journal_fold import BEHIND_ROWS, Backlog, fold_now, fold_slice, settle
+from ingest.journal_fold import BEHIND_ROWS, Backlog, fold_all, fold_now, fold_slice, settle
 from ingest.journal_known import Draft, Stored, read_known
 from ingest.journal_open import Opened, open_file
 from ingest.journal_schema import connect_writer
@@ -173,8 +173,8 @@ class JournalWriter:
         if is_folding:
             backlog = self._known.backlog
             with self._transaction() as connection:
-                folded = fold_slice(connection, done_rows=backlog.done_rows, now_ns=now_ns)
-            settle(backlog, folded)
+                fold = fold_slice(connection, backlog.fold, now_ns=now_ns)
+            settle(backlog, fold)
             return True
         try:
             with self._transaction() as connection:
@@ -215,11 +215,8 @@ class JournalWriter:
         body = encode(rows, removed, series_ids=numbered.observations, removed_ids=numbered.removed)
         end_byte = self._known.end_byte + len(body)
         if len(removed):
-            done_rows = self._known.backlog.done_rows
-            while (folded := fold_slice(connection, done_rows=done_rows, now_ns=now_ns)).batches or folded.rows:
-                done_rows = folded.done_rows
-            block = decode(body, WITH_NUMPY)
-            fold_now(connection, block.rows, block.removed, commit_no=commit_no)
+            fold_all(connection, self._known.backlog.fold, now_ns=now_ns)
+            fold_now(connection, decode(body, WITH_NUMPY), commit_no=commit_no)
         connection.execute(_ADD_BATCH, (commit_no, now_ns, len(rows), end_byte, body))
         return Stored(new_series=numbered.new, end_byte=end_byte, rows=len(rows), is_folded=len(removed) > 0)
 
@@ -254,6 +251,8 @@ class JournalWriter:
 
     def _forget(self, connection: sqlite3.Connection, ledgers: Mapping[SpoolKey, Ledger]) -> tuple[SpoolKey, ...]:
         """Drop the spools unheard for longest when there are too many; such a spool is simply asked for all again."""
+        if len(self._known.ledgers) + len(ledgers) <= MAX_SPOOLS:
+            return ()
         too_many = len(self._known.ledgers.keys() | ledgers.keys()) - MAX_SPOOLS
         forgotten = tuple(islice((key for key in self._known.ledgers if key not in ledgers), max(0, too_many)))
         for key in forgotten:

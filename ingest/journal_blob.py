@@ -61,6 +61,10 @@ class Block:
     removed: Columns
 
 
+NOTHING = Columns(series_id=(), observed_ns=(), seq=())
+"""No rows."""
+
+
 class Tools(Protocol):
     """How columns are computed: with the standard library (`PLAIN`), or with numpy where there is much to do."""
 

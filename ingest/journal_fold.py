@@ -2,8 +2,9 @@
 
 A commit writes one row into `batches` (see `ingest.journal_blob`); `pulse.folded_no` is the last commit whose rows are
 all in the tables. Readers lay the batches beyond it over the tables, in order, the last one wins. Folding does the
-same for good, so it may stop at any point: rows of a batch that is folded in part are written once more, which changes
-nothing. A batch whose bytes are damaged is counted and told in quarantine, and work goes on.
+same for good, many batches as one sorted run, so that each page is written once. It may stop at any point: rows that
+were folded in part are written once more, which changes nothing. A batch whose bytes are damaged is counted and told
+in quarantine, and work goes on.
 
 The batches stay a while after folding: they are the order of changes, which forwarding to other stores reads.
 """
@@ -13,13 +14,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from devices.model import QuarantineRow
-from ingest.journal_blob import Block, Columns, DamagedBatchError, decode
+from ingest.journal_blob import NOTHING, Block, Columns, DamagedBatchError, decode
 from ingest.journal_encode import WITH_NUMPY
 from ingest.journal_newest import Candidate, Newest, advance
 from ingest.journal_tables import add_counters, write_quarantine
@@ -27,7 +28,7 @@ from ingest.journal_tables import add_counters, write_quarantine
 log = logging.getLogger(__name__)
 
 FOLD_ROWS = 65_536
-FOLD_BATCHES = 512
+FOLD_BATCHES = 4_096
 """Folding begins when this much waits: the more at once, the fewer pages are written a row."""
 SLICE_ROWS = 8_192
 """At most so many rows a transaction: the next batch of readings waits no longer than that."""
@@ -51,29 +52,33 @@ _WAITING = (
 )
 _NEWEST = "SELECT value, flag, observed_ns, seq, received_ns, heard_ns, commit_no FROM latest WHERE series_id = ?"
 _REASON = "damaged_batch"
+_COLUMNS = ("series_id", "observed_ns", "seq", "received_ns", "value", "flag", "resent", "clock")
+_ALL = 2**31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """Waiting batches that are folded together: their rows as one sorted run of which `place` are in the table."""
+
+    commits: tuple[tuple[int, Columns], ...]
+    removed: Columns
+    run: tuple[_Array, ...]
+    damaged: tuple[QuarantineRow, ...] = ()
+    place: int = 0
+    is_done: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Backlog:
-    """What waits to be folded, as of the last commit. `done_rows`: rows of the first batch that are folded already."""
+    """What waits to be folded, as of the last commit, and the fold that was begun."""
 
     rows: int = 0
     batches: int = 0
-    done_rows: int = 0
-    is_folding: bool = False
+    fold: Fold | None = None
 
     def is_due(self) -> bool:
         """Tell whether there is enough to begin, or something left of what was begun."""
-        return self.is_folding or self.rows >= FOLD_ROWS or self.batches >= FOLD_BATCHES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folded:
-    """What one transaction of folding took off the backlog, to be told to `Backlog` once it is committed."""
-
-    rows: int
-    batches: int
-    done_rows: int
+        return self.fold is not None or self.rows >= FOLD_ROWS or self.batches >= FOLD_BATCHES
 
 
 def backlog_of(connection: sqlite3.Connection) -> Backlog:
@@ -84,88 +89,97 @@ def backlog_of(connection: sqlite3.Connection) -> Backlog:
     return Backlog(rows=int(rows), batches=batches)
 
 
-def settle(backlog: Backlog, folded: Folded) -> None:
-    """Take off what is folded and committed."""
-    backlog.batches -= folded.batches
-    backlog.rows = backlog.rows - folded.rows if backlog.batches else 0
-    backlog.done_rows = folded.done_rows
-    backlog.is_folding = backlog.batches > 0
+def settle(backlog: Backlog, fold: Fold | None) -> None:
+    """Take over what `fold_slice` returned, once it is committed."""
+    backlog.fold = fold
+    if fold is None:
+        backlog.rows = backlog.batches = 0
+    elif fold.is_done:
+        backlog.fold = None
+        backlog.batches -= len(fold.commits)
+        backlog.rows = backlog.rows - sum(len(rows) for _, rows in fold.commits) if backlog.batches else 0
 
 
-def fold_slice(connection: sqlite3.Connection, *, done_rows: int, now_ns: int, most_rows: int | None = None) -> Folded:
+def fold_slice(
+    connection: sqlite3.Connection, fold: Fold | None, *, now_ns: int, most_rows: int | None = None
+) -> Fold | None:
     """Fold at most `most_rows` (SLICE_ROWS) rows of the oldest waiting batches, inside the caller's transaction.
 
-    `done_rows` of the first batch are skipped, they are in the table already.
+    Goes on with `fold`, or begins one. Returns how far it is, None when nothing waits. That the batches are folded is
+    written with the last slice only.
     """
-    pages = _Pages(connection)
-    room, skipped, folded_rows, batches = most_rows or SLICE_ROWS, done_rows, 0, 0
+    fold = fold or _begin(connection, now_ns=now_ns)
+    if fold is None:
+        return None
+    size = len(fold.run[0])
+    # rows that are taken back go in one step with those that stand for them
+    end = size if len(fold.removed) else min(size, fold.place + (most_rows or SLICE_ROWS))
+    names = list(zip(*map(_as_list, (fold.removed.series_id, fold.removed.observed_ns, fold.removed.seq)), strict=True))
+    connection.executemany(_DELETE, names)
+    connection.executemany(_UPSERT, zip(*(column[fold.place : end].tolist() for column in fold.run), strict=True))
+    if end == size:
+        _finish(connection, fold, names)
+    return replace(fold, place=end, is_done=end == size)
+
+
+def fold_all(connection: sqlite3.Connection, fold: Fold | None, *, now_ns: int) -> None:
+    """Fold all that waits, inside the caller's transaction."""
+    while (fold := fold_slice(connection, fold, now_ns=now_ns, most_rows=_ALL)) is not None:
+        fold = None
+
+
+def fold_now(connection: sqlite3.Connection, block: Block, *, commit_no: int) -> None:
+    """Fold one commit that takes rows back; all before it must be folded."""
+    fold = Fold(commits=((commit_no, block.rows),), removed=block.removed, run=_run_of([block.rows]))
+    fold_slice(connection, fold, now_ns=0, most_rows=_ALL)
+
+
+def _begin(connection: sqlite3.Connection, *, now_ns: int) -> Fold | None:
+    """Gather waiting batches up to about FOLD_ROWS rows; one that takes rows back stands alone."""
+    commits: list[tuple[int, Columns]] = []
+    damaged: list[QuarantineRow] = []
+    rows, removed = 0, NOTHING
     for commit_no, body in connection.execute(_WAITING, (FOLD_BATCHES,)):
-        block = _block_of(connection, body, commit_no=commit_no, now_ns=now_ns)
-        part = _cut(block.rows, start=skipped, end=skipped + room)
-        if len(block.removed) and not skipped:
-            pages.remove(block.removed, commit_no=commit_no)
-        pages.parts.append(part)
-        skipped, room, folded_rows = skipped + len(part), room - len(part), folded_rows + len(part)
-        if skipped < len(block.rows):
+        block = _block_of(body, commit_no=commit_no, now_ns=now_ns, damaged=damaged)
+        if len(block.removed) and commits:
             break
-        pages.newest.take_in(block.rows, commit_no=commit_no)
-        connection.execute("UPDATE pulse SET folded_no = ?", (commit_no,))
-        batches, skipped = batches + 1, 0
-        if room <= 0:
+        commits.append((commit_no, block.rows))
+        rows, removed = rows + len(block.rows), block.removed
+        if rows >= FOLD_ROWS or len(removed):
             break
-    pages.write()
-    return Folded(rows=folded_rows, batches=batches, done_rows=skipped)
+    if not commits:
+        return None
+    run = _run_of([rows for _, rows in commits])
+    return Fold(commits=tuple(commits), removed=removed, run=run, damaged=tuple(damaged))
 
 
-def fold_now(connection: sqlite3.Connection, rows: Columns, removed: Columns, *, commit_no: int) -> None:
-    """Write the rows of one commit into the tables; all before it must be folded."""
-    pages = _Pages(connection)
-    pages.remove(removed, commit_no=commit_no)
-    pages.parts.append(rows)
-    pages.newest.take_in(rows, commit_no=commit_no)
-    pages.write()
-    connection.execute("UPDATE pulse SET folded_no = ?", (commit_no,))
+def _finish(connection: sqlite3.Connection, fold: Fold, removed: Sequence[tuple[int, ...]]) -> None:
+    newest = _NewestRows(connection)
+    for commit_no, rows in fold.commits:
+        newest.take_in(rows, commit_no=commit_no)
+    newest.write()
+    last_no = fold.commits[-1][0]
+    # let `latest` show the newest row there is, where it still shows a removed one
+    connection.executemany(_SETTLE_LATEST, [(*name, last_no) for name in removed])
+    write_quarantine(connection, fold.damaged)
+    count = len(fold.damaged)
+    add_counters(connection, {"damaged_batches": count, "quarantined": count, f"quarantined.{_REASON}": count})
+    connection.execute("UPDATE pulse SET folded_no = ?", (last_no,))
 
 
-class _Pages:
-    """What one transaction writes, put off so that it is one sorted run."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.parts: list[Columns] = []
-        self.newest = _NewestRows(connection)
-        self._gone: list[tuple[int, int, int, int]] = []
-
-    def remove(self, removed: Columns, *, commit_no: int) -> None:
-        """Delete rows that turned out to be another row, after what was written before them."""
-        self.write()
-        names = list(zip(removed.series_id, removed.observed_ns, removed.seq, strict=True))
-        names = [(int(series_id), int(observed_ns), int(seq)) for series_id, observed_ns, seq in names]
-        self._connection.executemany(_DELETE, names)
-        self._gone = [(*name, commit_no) for name in names]
-
-    def write(self) -> None:
-        write_rows(self._connection, self.parts)
-        self.newest.write()
-        # let `latest` show the newest row there is, where it still shows a removed one
-        self._connection.executemany(_SETTLE_LATEST, self._gone)
-        self.parts, self.newest, self._gone = [], _NewestRows(self._connection), []
-
-
-def write_rows(connection: sqlite3.Connection, parts: Sequence[Columns]) -> None:
-    """Write the rows of several commits, oldest first, as one sorted run; of one identity the last one holds."""
-    if not any(map(len, parts)):
-        return
-    series_id, observed_ns, seq, received_ns, value, flag, resent, clock = (
-        np.concatenate([np.asarray(getattr(part, name)) for part in parts])
-        for name in ("series_id", "observed_ns", "seq", "received_ns", "value", "flag", "resent", "clock")
-    )
-    order = np.lexsort((seq, observed_ns, series_id))  # stable: a later commit stays behind an earlier one
+def _run_of(parts: Sequence[Columns]) -> tuple[_Array, ...]:
+    """Return the rows of several commits, oldest first, as one run sorted by identity; of one the last holds."""
+    columns = [np.concatenate([np.asarray(getattr(part, name)) for part in parts]) for name in _COLUMNS]
+    identity = columns[:3]
+    order = np.lexsort(identity[::-1])  # stable: a later commit stays behind an earlier one
     is_last = np.ones(len(order), dtype=np.bool_)
-    is_last[:-1] = np.logical_or.reduce([np.diff(column[order]) != 0 for column in (series_id, observed_ns, seq)])
+    is_last[:-1] = np.logical_or.reduce([np.diff(column[order]) != 0 for column in identity])
     kept = order[is_last]
-    columns = (series_id, observed_ns, seq, received_ns, value, flag, resent, clock)
-    connection.executemany(_UPSERT, zip(*(column[kept].tolist() for column in columns), strict=True))
+    return tuple(column[kept] for column in columns)
+
+
+def _as_list(column: Sequence[int]) -> list[int]:
+    return [int(number) for number in column]
 
 
 class _NewestRows:
@@ -222,26 +236,15 @@ def _best_of(rows: Columns) -> list[Candidate]:
     ]
 
 
-def _cut(rows: Columns, *, start: int, end: int) -> Columns:
-    if start == 0 and end >= len(rows):
-        return rows
-    return Columns(
-        series_id=rows.series_id[start:end], observed_ns=rows.observed_ns[start:end], seq=rows.seq[start:end],
-        received_ns=rows.received_ns[start:end], value=rows.value[start:end], flag=rows.flag[start:end],
-        resent=rows.resent[start:end], clock=rows.clock[start:end],
-    )  # fmt: skip
-
-
-def _block_of(connection: sqlite3.Connection, body: bytes, *, commit_no: int, now_ns: int) -> Block:
+def _block_of(body: bytes, *, commit_no: int, now_ns: int, damaged: list[QuarantineRow]) -> Block:
     try:
         return decode(body, WITH_NUMPY)
     except DamagedBatchError as error:
         log.error("journal_batch_damaged", extra={"commit_no": commit_no, "error": str(error)})
         detail = f"commit {commit_no}: {error}"
-        row = QuarantineRow(
-            publisher="", device_id="", reason=_REASON, detail=detail, raw=bytes(body), received_ns=now_ns
+        damaged.append(
+            QuarantineRow(
+                publisher="", device_id="", reason=_REASON, detail=detail, raw=bytes(body), received_ns=now_ns
+            )
         )
-        write_quarantine(connection, [row])
-        add_counters(connection, {"damaged_batches": 1, "quarantined": 1, f"quarantined.{_REASON}": 1})
-        nothing = Columns(series_id=(), observed_ns=(), seq=())
-        return Block(rows=nothing, removed=nothing)
+        return Block(rows=NOTHING, removed=NOTHING)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ingest.journal_blob import Columns, DamagedBatchError, decode
+from ingest.journal_blob import NOTHING, Columns, DamagedBatchError, decode
 from ingest.journal_newest import Newest, advance, candidates_of
 
 _UNFOLDED = "SELECT commit_no, body FROM batches WHERE commit_no > ? ORDER BY commit_no"
@@ -102,7 +102,7 @@ def _rows_of(body: bytes) -> Columns:
     try:
         return decode(body).rows
     except DamagedBatchError:
-        return Columns(series_id=(), observed_ns=(), seq=())  # the writer tells of it when it folds
+        return NOTHING  # the writer tells of it when it folds
 
 
 def _places(rows: Columns, series_id: int) -> Iterator[int]:

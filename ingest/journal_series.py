@@ -54,7 +54,8 @@ class SeriesNumbers:
         wanted = outcome.observations.series, outcome.removed.series
         new: dict[tuple[str, str], int] = {}
         for series in wanted:
-            for place in np.unique(series[self._ids[series] == _UNKNOWN]).tolist():
+            is_new = self._ids[series] == _UNKNOWN
+            for place in np.unique(series[is_new]).tolist() if is_new.any() else ():
                 self._ids[place] = self._number_of(connection, outcome.series.key(place), new)
         observations, removed = (self._ids[series] for series in wanted)
         return Numbered(observations=observations, removed=removed, new=new)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from devices.model import Event, EventState, QuarantineRow, Reading, Severity
 from ingest.batch import SeriesIndex, batch_from_readings
 from ingest.journal import JournalBatch, JournalWriter
-from ingest.journal_fold import fold_slice
+from ingest.journal_fold import fold_all
 from ingest.journal_read import JournalReader
 from ingest.pipeline import Outcome
 from ingest.receipts import ReceiptRows
@@ -101,8 +101,7 @@ def dump(path: Path, tables: Sequence[str] = ALL_TABLES) -> Dump:
     """All rows of the tables as if everything were folded, read from a copy."""
     with closing(sqlite3.connect(path)) as connection, closing(sqlite3.connect(":memory:")) as copy:
         connection.backup(copy)
-        while fold_slice(copy, done_rows=0, now_ns=0, most_rows=10**9).batches:
-            pass
+        fold_all(copy, None, now_ns=0)
         return {table: sorted(copy.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
 
 
