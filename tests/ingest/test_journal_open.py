@@ -15,7 +15,7 @@ from ingest import journal_open
 from ingest.journal import JournalWriter
 from ingest.journal_faults import StorageError
 from ingest.journal_read import JournalReader
-from ingest.journal_schema import connect_writer
+from ingest.journal_schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION, connect_writer
 from ingest.receipts import ReceiptRows
 from tests.ingest.journal_cases import SECOND_NS, T0_NS, batch, dump, event, reading
 
@@ -215,3 +215,87 @@ def test_an_empty_file_is_a_new_journal(path: Path) -> None:
     path.touch()
     JournalWriter.open(path, now_ns=NOW_NS).close()
     assert JournalReader(path).counters() == {"starts": 1}
+
+
+OLD_SCHEMA = (
+    "CREATE TABLE pulse (id INTEGER PRIMARY KEY CHECK (id = 1), commit_no INTEGER NOT NULL, event_no INTEGER NOT NULL,"
+    " heartbeat_ns INTEGER NOT NULL, started_ns INTEGER NOT NULL, batch_id TEXT NOT NULL, is_open INTEGER NOT NULL)",
+    *(
+        statement
+        for statement in SCHEMA
+        if not statement.startswith(
+            (
+                "CREATE TABLE pulse",
+                "CREATE TABLE batches",
+                "CREATE TABLE hours",
+                "CREATE TABLE thinned",
+                "INSERT",
+                "PRAGMA user",
+            )
+        )
+    ),
+    "INSERT INTO pulse VALUES (1, 7, 3, 0, 0, 'old', 0)",
+    "INSERT INTO series VALUES (1, 'snow-1', 'snow_depth')",
+    f"INSERT INTO observations VALUES (1, {T0_NS}, -1, {T0_NS}, 1.25, 1, 0, 0)",
+    f"INSERT INTO latest VALUES (1, 1.25, 1, {T0_NS}, -1, {T0_NS}, {T0_NS}, 7)",
+    "INSERT INTO receipts VALUES ('gw-01', 'e', 5, '[]', 0)",
+    "INSERT INTO state VALUES ('rule', x'01')",
+    "PRAGMA user_version = 1",
+)
+
+
+def write_old(path: Path) -> None:
+    """A journal as it was before batches."""
+    with closing(connect_writer(path)) as connection:
+        for statement in OLD_SCHEMA:
+            connection.execute(statement)
+
+
+def test_an_old_journal_is_converted_in_place(path: Path) -> None:
+    write_old(path)
+    writer = JournalWriter.open(path, now_ns=NOW_NS)
+    assert set_aside_in(path.parent) == []
+    assert writer.read_snapshot() == {"rule": b"\x01"}
+    assert writer.ledgers["gw-01", "e"].watermark == 5
+    writer.commit(batch([reading(at_s=60, value=2.0)]))
+    for _ in range(2):
+        reader = JournalReader(path)
+        rows = reader.observations("snow-1", "snow_depth", from_ns=0, to_ns=2**62, limit=9)
+        assert [row.value for row in rows] == [1.25, 2.0]
+        assert [row.value for row in reader.latest()] == [2.0]
+        assert reader.changes_after(0, limit=9).is_cut
+        assert not reader.changes_after(7, limit=9).is_cut
+        writer.tend(now_ns=NOW_NS, is_forced=True)
+    writer.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_killed_while_it_is_converted_it_is_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_old(path)
+    broken = {1: (*MIGRATIONS[1][:-1], "SELECT no_such_function()")}
+    monkeypatch.setattr(journal_open, "MIGRATIONS", broken)
+    with pytest.raises(sqlite3.OperationalError):
+        JournalWriter.open(path, now_ns=NOW_NS)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'batches'").fetchone() == (0,)
+    monkeypatch.undo()
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    assert len(JournalReader(path).latest()) == 1
+
+
+@pytest.mark.parametrize("is_folded", [False, True])
+def test_rows_are_taken_over_folded_or_not(path: Path, is_folded: bool) -> None:
+    write_history(path)
+    if is_folded:
+        writer = JournalWriter.open(path, now_ns=T0_NS)
+        while writer.tend(now_ns=T0_NS, is_forced=True):
+            pass
+        writer.close()
+    drop_table(path)
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    reader = JournalReader(path)
+    assert reader.observation_counts() == {(device_id, "snow_depth"): READINGS // 3 for device_id in "abc"}
+    assert len(reader.latest()) == 3
+    assert reader.changes_after(0, limit=9).is_cut
