@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
-from typing import cast
 
 from devices.clock import Clock, parse_clock
 from devices.logs import setup_logging
@@ -21,7 +20,7 @@ from devices.model import PermanentError, SatomoriError, TransientError
 from devices.signals import stop_on_signals
 from devices.site import Site
 from devices.site_file import load_site
-from ingest.feed import Journal, JournalFeed
+from ingest.feed import JournalFeed
 from ingest.forward_book import FORWARD_FILE, ForwardBook
 from ingest.forwarder import Forwarder, ForwardParts, Pace, StoppedError
 from ingest.journal_read import JournalReader
@@ -84,7 +83,7 @@ def open_parts(name: str, site_store: SiteStore, options: ForwardOptions, *, pla
             name=place or name,
             store_name=name,
             store=store,
-            feed=JournalFeed(cast(Journal, reader), book.stations(present, now_ns=now_ns)),
+            feed=JournalFeed(reader, book.stations(present, now_ns=now_ns)),
             book=book,
             now_ns=options.clock.now_ns,
             batch_points=site_store.batch_points,

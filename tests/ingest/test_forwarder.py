@@ -6,8 +6,6 @@ import math
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,135 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.model import TransientError
-from ingest.feed import JournalFeed
-from ingest.forward_book import FORWARD_FILE, ForwardBook, ForwardReader
-from ingest.forwarder import Forwarder, ForwardParts, Pace, StoppedError
-from ingest.journal_read import ObservationRow, SeriesRow
-from ingest.stores.influx import InfluxParams, InfluxStore
-from tests.ingest.stores.fault_server import ACCEPT, Answer, FaultServer, fault_server
+from ingest.forward_book import FORWARD_FILE, ForwardBook
+from ingest.forwarder import Pace, StoppedError
+from tests.ingest.forward_bench import T_NS, Bench, Columns, Commit, Journal
+from tests.ingest.stores.fault_server import ACCEPT, Answer, fault_server
 from tests.support import wait_until
-
-T_NS = 1_767_225_600_000_000_000
-FAST = Pace(backoff_first_s=0.01, backoff_most_s=0.05, settle_s=0.2)
-
-
-@dataclass(frozen=True)
-class Columns:
-    series_id: Sequence[int] = ()
-    observed_ns: Sequence[int] = ()
-    value: Sequence[float] = ()
-    flag: Sequence[int] = ()
-
-
-@dataclass(frozen=True)
-class Commit:
-    commit_no: int
-    rows: Columns
-    removed: Columns
-
-
-@dataclass(frozen=True)
-class Changes:
-    commits: tuple[Commit, ...]
-    last_commit_no: int
-    is_cut: bool
-
-
-@dataclass
-class Journal:
-    """A journal in memory: what it holds now, and the commits that made it so."""
-
-    held: dict[tuple[int, int], tuple[float, int]] = field(default_factory=dict)
-    commits: list[Commit] = field(default_factory=list)
-    forgotten: int = 0
-
-    def write(self, rows: dict[tuple[int, int], tuple[float, int]], *, removed: Sequence[tuple[int, int]] = ()) -> None:
-        for name in removed:
-            self.held.pop(name, None)
-        self.held.update(rows)
-        columns = Columns(
-            [s for s, _ in rows], [t for _, t in rows], [v for v, _ in rows.values()], [f for _, f in rows.values()]
-        )
-        gone = Columns([s for s, _ in removed], [t for _, t in removed])
-        self.commits.append(Commit(commit_no=self.commit_no() + 1, rows=columns, removed=gone))
-
-    def add(self, count: int, *, series: int = 1) -> None:
-        """Write so many new readings of one series, a commit each 7."""
-        first = 1 + max((t for s, t in self.held if s == series), default=T_NS)
-        for start in range(0, count, 7):
-            times = range(first + start, first + min(count, start + 7))
-            self.write({(series, t): (float(t - T_NS), 1) for t in times})
-
-    def commit_no(self) -> int:
-        return self.commits[-1].commit_no if self.commits else 0
-
-    def series(self) -> list[SeriesRow]:
-        numbers = {s for commit in self.commits for c in (commit.rows, commit.removed) for s in c.series_id}
-        return [SeriesRow(series_id=s, device_id=f"d-{s}", quantity="distance") for s in sorted(numbers)]
-
-    def observations(
-        self, device_id: str, quantity: str, *, from_ns: int, to_ns: int, limit: int
-    ) -> list[ObservationRow]:
-        series_id = int(device_id.removeprefix("d-"))
-        found = sorted((t, said) for (s, t), said in self.held.items() if s == series_id and from_ns <= t < to_ns)
-        return [ObservationRow(observed_ns=t, received_ns=t, value=v, flag=f, seq=None) for t, (v, f) in found[:limit]]
-
-    def changes_after(self, commit_no: int, *, limit: int) -> Changes:
-        taken: list[Commit] = []
-        rows = 0
-        for commit in self.commits:
-            if commit.commit_no > commit_no and rows < limit:
-                taken.append(commit)
-                rows += len(commit.rows.series_id)
-        is_cut = commit_no < self.forgotten
-        return Changes(tuple(taken), taken[-1].commit_no if taken else commit_no, is_cut)
-
-    def as_stored(self) -> dict[tuple[str, str], str]:
-        """What a store must hold, as the server of the test remembers it."""
-        return {
-            (f"observation,device=d-{s},quantity=distance,station=st-{s}", str(t)): (
-                f"value={v!r},flag={f}i,bad=f" if math.isfinite(v) else f"flag={f}i,bad=t"
-            )
-            for (s, t), (v, f) in self.held.items()
-        }
-
-
-@dataclass
-class Bench:
-    folder: Path
-    journal: Journal
-    server: FaultServer
-    stop: threading.Event = field(default_factory=threading.Event)
-    batch_points: int = 50
-    pace: Pace = FAST
-
-    @contextmanager
-    def forwarder(self) -> Iterator[Forwarder]:
-        book = ForwardBook(self.folder / FORWARD_FILE)
-        store = InfluxStore(InfluxParams(url=self.server.url, bucket="b", timeout_s=0.3))
-        stations = book.stations({f"d-{s}": f"st-{s}" for s in range(9)}, now_ns=T_NS)
-        parts = ForwardParts(
-            name="influx", store_name="influx", store=store, feed=JournalFeed(self.journal, stations), book=book,
-            now_ns=lambda: T_NS, batch_points=self.batch_points, pace=self.pace,
-        )  # fmt: skip
-        try:
-            yield Forwarder(parts, self.stop)
-        finally:
-            store.close()
-            book.close()
-
-    def run(self) -> None:
-        """Forward until there is nothing left, as a process that was just started does."""
-        with self.forwarder() as forwarder:
-            while forwarder.step():
-                pass
-
-    @property
-    def book(self) -> ForwardReader:
-        return ForwardReader(self.folder / FORWARD_FILE)
-
-    def counter(self, name: str) -> int:
-        return self.book.counters().get(("influx", name), 0)
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from ingest.forward import ForwardOptions, open_parts, run_forward
 from ingest.forward_book import FORWARD_FILE, ForwardReader
 from ingest.forwarder import Forwarder, Pace
 from ingest.journal import JournalBatch, JournalWriter
-from ingest.journal_read import JournalReader
 from ingest.migrate import Migration
 from ingest.store_check import check_stores, forwarded_stores
 from tests.ingest.journal_cases import T0_NS, outcome, reading
@@ -41,7 +40,6 @@ name = "積雪計"
 model = "senml"
 station = "pass"
 """
-needs_feed = pytest.mark.skipif(not hasattr(JournalReader, "changes_after"), reason="the journal tells no changes yet")
 FAST = Pace(backoff_first_s=0.01, backoff_most_s=0.05, settle_s=0.0)
 
 
@@ -88,7 +86,6 @@ def test_history_goes_over_in_pieces(tmp_path: Path) -> None:
 
 @pytest.mark.services
 @needs_victoria
-@needs_feed
 def test_a_server_killed_in_the_middle_has_everything_in_the_end(tmp_path: Path) -> None:
     """It loses what it said yes to and had not synced; all of it is sent again."""
     expected = fill(tmp_path, 2_000)
@@ -132,7 +129,6 @@ def test_stopping_while_the_store_is_away(tmp_path: Path) -> None:
     assert [status.state for status in ForwardReader(tmp_path / FORWARD_FILE).statuses()] == ["away"]
 
 
-@needs_feed
 def test_the_process_forwards_what_comes_and_stops(tmp_path: Path) -> None:
     fill(tmp_path, 50)
     stop = threading.Event()
