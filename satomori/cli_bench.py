@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,8 @@ def bench(
     """Measure the figures of performance in under 10 minutes and say which goals are missed; leaves nothing behind."""
     from satomori.bench.runner import closing_line, run_bench, write_json
 
+    # who starts it in the background of a script hands down "ignore Ctrl-C"
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     report = run_bench(name or (), is_quick=quick, say=lambda line: print(line, flush=True))
     print(closing_line(report))
     if json_ is not None:
