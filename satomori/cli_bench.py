@@ -16,7 +16,7 @@ def bench(
         bool, typer.Option("--quick", help="Tiny sizes: whether it all works; the figures say nothing.")
     ] = False,
 ) -> None:
-    """Measure the figures of performance in under 10 minutes and say which goals are missed; leaves nothing behind."""
+    """Measure the figures of performance and say which goals are missed; leaves nothing behind."""
     from satomori.bench.runner import closing_line, run_bench, write_json
 
     # who starts it in the background of a script hands down "ignore Ctrl-C"
