@@ -29,11 +29,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from devices.model import Decoded, DeviceSpec
-from devices.payloads.dragino import BATTERY, STATUS, epoch_ns, from_log
+from devices.model import Decoded
+from devices.payloads.dragino import BATTERY, STATUS, epoch_ns, from_log, spec_of
 from devices.payloads.fields import Codec, Field, Message, Values
 
-_SOURCE = "https://github.com/dragino/dragino-end-node-decoder"
 _PER_SECOND = 1 / 60
 _OPEN = Field(key="contact_open", at=0, low_bit=7, bits=1)
 _LEAK = Field(key="water_leak", at=0, low_bit=6, bits=1)
@@ -138,19 +137,4 @@ _CODECS = (
 )
 
 
-def _spec(codec: Codec, port: int) -> DeviceSpec:
-    return DeviceSpec(
-        model=f"dragino_{codec.name.lower().replace('-', '_')}",
-        vendor="Dragino",
-        source_url=_SOURCE,
-        quantities=codec.keys,
-        expected_interval_s=86_400,
-        transport="lorawan",
-        decode=codec.decode,
-        encode=codec.encode,
-        default_port=port,
-        resolutions=codec.resolutions,
-    )
-
-
-DEVICES = tuple(_spec(codec, port) for codec, port in _CODECS)
+DEVICES = tuple(spec_of(codec, interval_s=86_400, port=port) for codec, port in _CODECS)

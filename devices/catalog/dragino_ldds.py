@@ -27,11 +27,10 @@ from __future__ import annotations
 
 import math
 
-from devices.model import Decoded, DeviceSpec
-from devices.payloads.dragino import BATTERY, STATUS, from_log, probe
+from devices.model import Decoded
+from devices.payloads.dragino import BATTERY, STATUS, from_log, probe, spec_of
 from devices.payloads.fields import Codec, Field, Message, Values
 
-_SOURCE = "https://github.com/dragino/dragino-end-node-decoder"
 _READABLE_MM = (21, 65_534)
 _FOUR = ("distance", "distance.2", "distance.3", "distance.4")
 _LIDAR_SIGNAL = (100, 65_534)
@@ -117,20 +116,4 @@ _CODECS = (
 )
 
 
-def _spec(codec: Codec) -> DeviceSpec:
-    return DeviceSpec(
-        model=f"dragino_{codec.name.lower().replace('-', '_')}",
-        vendor="Dragino",
-        source_url=_SOURCE,
-        quantities=codec.keys,
-        expected_interval_s=1200,
-        transport="lorawan",
-        decode=codec.decode,
-        encode=codec.encode,
-        distance_compensated=True,
-        default_port=2,
-        resolutions=codec.resolutions,
-    )
-
-
-DEVICES = tuple(_spec(codec) for codec in _CODECS)
+DEVICES = tuple(spec_of(codec, interval_s=1200) for codec in _CODECS)

@@ -22,11 +22,10 @@ from __future__ import annotations
 
 import math
 
-from devices.model import Decoded, DeviceSpec
-from devices.payloads.dragino import BATTERY, STATUS, epoch_ns, probe
+from devices.model import Decoded
+from devices.payloads.dragino import BATTERY, STATUS, epoch_ns, probe, spec_of
 from devices.payloads.fields import Codec, Field, Message, Values
 
-_SOURCE = "https://github.com/dragino/dragino-end-node-decoder"
 _NOT_CONNECTED = 0x80
 _FROM_LOG = 0x40
 _TEMPERATURE = Field(
@@ -122,19 +121,4 @@ _CODECS = (
 )
 
 
-def _spec(codec: Codec) -> DeviceSpec:
-    return DeviceSpec(
-        model=f"dragino_{codec.name.lower().replace('-', '_')}",
-        vendor="Dragino",
-        source_url=_SOURCE,
-        quantities=codec.keys,
-        expected_interval_s=1200,
-        transport="lorawan",
-        decode=codec.decode,
-        encode=codec.encode,
-        default_port=2,
-        resolutions=codec.resolutions,
-    )
-
-
-DEVICES = tuple(_spec(codec) for codec in _CODECS)
+DEVICES = tuple(spec_of(codec, interval_s=1200) for codec in _CODECS)

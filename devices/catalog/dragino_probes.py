@@ -29,11 +29,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from devices.model import Decoded, DeviceSpec
-from devices.payloads.dragino import BATTERY, STATUS, probe
+from devices.model import Decoded
+from devices.payloads.dragino import BATTERY, STATUS, probe, spec_of
 from devices.payloads.fields import Codec, Field, Message, Values
 
-_SOURCE = "https://github.com/dragino/dragino-end-node-decoder"
 _NULL = -1
 _MODE_3 = 0x0C
 
@@ -88,19 +87,4 @@ _CODECS = (
 )
 
 
-def _spec(codec: Codec) -> DeviceSpec:
-    return DeviceSpec(
-        model=f"dragino_{codec.name.lower().replace('-', '_')}",
-        vendor="Dragino",
-        source_url=_SOURCE,
-        quantities=codec.keys,
-        expected_interval_s=1200,
-        transport="lorawan",
-        decode=codec.decode,
-        encode=codec.encode,
-        default_port=2,
-        resolutions=codec.resolutions,
-    )
-
-
-DEVICES = tuple(_spec(codec) for codec in _CODECS)
+DEVICES = tuple(spec_of(codec, interval_s=1200) for codec in _CODECS)

@@ -27,12 +27,11 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from devices.model import SECOND_NS, Decoded, DeviceSpec, PermanentError
-from devices.payloads.dragino import position
+from devices.model import SECOND_NS, Decoded, PermanentError
+from devices.payloads.dragino import position, spec_of
 from devices.payloads.fields import Codec, Field, Message, Values
 from devices.payloads.position import without_half_fixes
 
-_SOURCE = "https://github.com/dragino/dragino-end-node-decoder"
 _PER_RADIAN = 100 * 180 / math.pi
 
 
@@ -109,19 +108,4 @@ _TRACKERD = Codec(
 )
 
 
-def _spec(codec: Codec) -> DeviceSpec:
-    return DeviceSpec(
-        model=f"dragino_{codec.name.lower()}",
-        vendor="Dragino",
-        source_url=_SOURCE,
-        quantities=codec.keys,
-        expected_interval_s=7200,
-        transport="lorawan",
-        decode=codec.decode,
-        encode=codec.encode,
-        default_port=2,
-        resolutions=codec.resolutions,
-    )
-
-
-DEVICES = (_spec(_LGT92), _spec(_TRACKERD))
+DEVICES = (spec_of(_LGT92, interval_s=7200), spec_of(_TRACKERD, interval_s=7200))

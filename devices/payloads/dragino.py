@@ -11,8 +11,10 @@ Source: https://github.com/dragino/dragino-end-node-decoder (the maker's decoder
 
 from __future__ import annotations
 
-from devices.model import SECOND_NS, Decoded
-from devices.payloads.fields import Field, Message, Values
+from devices.model import SECOND_NS, Decoded, DeviceSpec
+from devices.payloads.fields import Codec, Field, Message, Values
+
+SOURCE_URL = "https://github.com/dragino/dragino-end-node-decoder"
 
 BATTERY = Field(key="battery_voltage", at=0, size=2, bits=14, per_unit=1000, bad=(0,))
 """Battery in mV; a device that runs has no 0 mV."""
@@ -51,3 +53,19 @@ def epoch_ns(record: bytes, *, at: int) -> int | None:
 def from_log(record: bytes, values: Values) -> Decoded:
     """Return a record of a log of 11-byte records, whose time stands in its last four bytes."""
     return Decoded(values=values, observed_ns=epoch_ns(record, at=7), is_history=True)
+
+
+def spec_of(codec: Codec, *, interval_s: int, port: int = 2) -> DeviceSpec:
+    """Return the model that `codec` reads; it is expected to speak every `interval_s`, on that FPort."""
+    return DeviceSpec(
+        model=f"dragino_{codec.name.lower().replace('-', '_')}",
+        vendor="Dragino",
+        source_url=SOURCE_URL,
+        quantities=codec.keys,
+        expected_interval_s=interval_s,
+        transport="lorawan",
+        decode=codec.decode,
+        encode=codec.encode,
+        default_port=port,
+        resolutions=codec.resolutions,
+    )
