@@ -31,7 +31,7 @@ from devices.quantities import QUANTITIES, label_value
 from ingest.batch import Batch, Bools, Int32s, Int64s
 from ingest.counters import moduli_of, steps
 from ingest.events import Mark, Subject
-from ingest.plugins import Params, Scope, View, Watched
+from ingest.plugins import Deadlines, Params, Scope, View, Watched
 from ingest.runs import is_first, is_last, shifted
 from ingest.spans import Spans
 from ingest.state import GrowingArray, StateTable
@@ -274,21 +274,12 @@ class Contacts:
             marks.append(self._mark(place, EventState.CLEARED, start_ns=start_ns, at_ns=armed_ns, known_ns=known_ns))
         return marks
 
-    def _deadlines(self) -> tuple[Int64s, Int64s]:
-        """Return when (D,) armed contacts will have been armed for long enough, and their units (D,)."""
-        waits = (self._table.now["kind"] == self.tells) & (self._table.now["armed_ns"] != 0)
-        return self._table.now["armed_ns"][waits] + self._over_ns, self._table.unit[waits].astype(np.int64)
-
-    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
-        """Return the units with a deadline in (after_ns, until_ns]."""
-        deadline_ns, unit = self._deadlines()
-        return np.unique(unit[(deadline_ns > after_ns) & (deadline_ns <= until_ns)])
-
-    def next_deadline_ns(self, *, after_ns: int) -> int | None:
-        """Return the first deadline after `after_ns`."""
-        deadline_ns, _ = self._deadlines()
-        ahead_ns = deadline_ns[deadline_ns > after_ns]
-        return int(ahead_ns.min()) if len(ahead_ns) else None
+    def deadlines(self, units: Int64s) -> Deadlines:
+        """Return when armed contacts of `units` will have been armed for long enough."""
+        places = self._table.of_units(units)
+        state = self._table.now
+        places = places[(state["kind"][places] == self.tells) & (state["armed_ns"][places] != 0)]
+        return state["armed_ns"][places] + self._over_ns, self._table.unit[places]
 
     def _mark(self, place: int, kind: EventState, *, start_ns: int, at_ns: int, known_ns: int) -> Mark:  # noqa: PLR0913
         sprung = float(self._sprung_value.values[place])

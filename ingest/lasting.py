@@ -18,7 +18,7 @@ from devices.model import SECOND_NS, EventState
 from devices.quantities import base_key
 from ingest.batch import Batch, Bools, Floats, Int32s, Int64s
 from ingest.events import Mark, Subject
-from ingest.plugins import Params, Scope, View
+from ingest.plugins import Deadlines, Params, Scope, View
 from ingest.runs import is_first, shifted
 from ingest.spans import Spans
 from ingest.state import GrowingArray, Records, StateTable
@@ -138,26 +138,15 @@ class Lasting:
             return int(one["raised_ns"])
         return int(one["start_ns"]) + self._hold_ns
 
-    def _deadlines(self) -> tuple[Int64s, Int64s]:
-        """Return the deadlines (D,) there are, and the unit (D,) of each."""
-        state, unit = self._table.now, self._table.unit
-        waits = (state["start_ns"] != 0) & (state["raised_ns"] == 0) & (state["fine_ns"] == 0)
-        ends = (state["raised_ns"] != 0) & (state["fine_ns"] != 0)
-        deadline_ns = np.concatenate(
-            [state["start_ns"][waits] + self._hold_ns, state["fine_ns"][ends] + self._clear_ns]
-        )
-        return deadline_ns, np.concatenate([unit[waits], unit[ends]]).astype(np.int64)
-
-    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
-        """Return the units with a deadline in (after_ns, until_ns]."""
-        deadline_ns, unit = self._deadlines()
-        return np.unique(unit[(deadline_ns > after_ns) & (deadline_ns <= until_ns)])
-
-    def next_deadline_ns(self, *, after_ns: int) -> int | None:
-        """Return the first deadline after `after_ns`."""
-        deadline_ns, _ = self._deadlines()
-        ahead_ns = deadline_ns[deadline_ns > after_ns]
-        return int(ahead_ns.min()) if len(ahead_ns) else None
+    def deadlines(self, units: Int64s) -> Deadlines:
+        """Return when channels of `units` will have lasted long enough, or been fine for long enough."""
+        places = self._table.of_units(units)
+        state = self._table.now[places]
+        is_raised, is_fine = state["raised_ns"] != 0, state["fine_ns"] != 0
+        waits, ends = (state["start_ns"] != 0) & ~is_raised & ~is_fine, is_raised & is_fine
+        deadline_ns = [state["start_ns"][waits] + self._hold_ns, state["fine_ns"][ends] + self._clear_ns]
+        unit = self._table.unit[places]
+        return np.concatenate(deadline_ns), np.concatenate([unit[waits], unit[ends]])
 
     def _mark(self, place: int, kind: EventState, *, at_ns: int, known_ns: int) -> Mark:
         one = self._table.now[place]

@@ -9,6 +9,7 @@ import numpy as np
 from devices.model import SECOND_NS
 from devices.site import Site
 from ingest import keeping
+from ingest.agenda import Agenda
 from ingest.batch import Batch, Bytes, Int64s
 from ingest.chain import Chain, RulesOnly
 from ingest.dedup import Dedup, Identified
@@ -20,7 +21,7 @@ from ingest.layout import Layout
 from ingest.plugins import LearnsSeries, RuleRunner, load_rules
 from ingest.recent import Bounds, RecentRows, RecentShelves
 from ingest.setup import ChosenChecks, WorkingRule, build_rules
-from ingest.timeline import NEVER_NS, Judge, News, Order, Span, Timeline
+from ingest.timeline import NEVER_NS, Judge, News, Order, Timeline
 
 _HOUR_NS = 3_600 * SECOND_NS
 _DAY_NS = 24 * _HOUR_NS
@@ -53,6 +54,7 @@ class Machine:
             Timeline(order, judge=judge, layout=self.layout, recent=self.recent)
             for order, judge in zip(orders, judges, strict=True)
         )
+        self.agendas = tuple(Agenda(_runners(self.rules, order.name), units=len(order.lateness_ns)) for order in orders)
         self.keepers = tuple(UnitKeeper(timeline, self.layout) for timeline in self.timelines)
         self._known_series = 0
         self.learn_series()
@@ -132,12 +134,6 @@ class Machine:
         places = self.recent.find(is_wanted, arrived_since_ns=NEVER_NS)
         places = places[(self.recent.standing(places) & IN_RECORD) != 0]
         return self.chain.record(rows, context=self.recent.take(places))
-
-    def units_due(self, timeline: Timeline, span: Span) -> Int64s:
-        """Return the units (U,) of `timeline` with a deadline in `span`."""
-        runners = _runners(self.rules, timeline.order.name)
-        found = [runner.units_due(after_ns=span.told_ns, until_ns=span.due_ns) for runner in runners]
-        return np.concatenate([np.empty(0, np.int64), *found])
 
 
 def _contacts(site: Site) -> frozenset[str]:

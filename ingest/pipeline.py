@@ -115,7 +115,7 @@ class Pipeline:
         machine, told_ns, due_ns = self._machine, self._due_ns, max(self._due_ns, moment.due_ns)
         begun = self._begin(moment.now_ns)  # silence of the never heard counts from now, not from the settled past
         span = Span(told_ns=told_ns, due_ns=due_ns)
-        due = [machine.units_due(timeline, span) for timeline in machine.timelines]
+        due = [agenda.due(due_ns) for agenda in machine.agendas]
         self._due_ns = due_ns
         if not len(rows) and not any(map(len, (*due, *begun))):
             return self._nothing_new()
@@ -130,6 +130,8 @@ class Pipeline:
             t.judge(plan, added=news[t.order.bit].added, span=span)
             for t, plan in zip(machine.timelines, plans, strict=True)
         ]
+        for agenda, plan in zip(machine.agendas, plans, strict=True):
+            agenda.refresh(plan.touched, after_ns=due_ns)
         observations = self._observations(verdicts[0], apart=apart)
         settled = machine.drop_outdated(now_ns=moment.now_ns)
         changed = [np.concatenate([plan.touched, *more]) for plan, *more in zip(plans, settled, begun, strict=True)]
@@ -152,8 +154,7 @@ class Pipeline:
 
     def next_deadline_ns(self) -> int | None:
         """Return when `process` must next be called even without readings; None when nothing is due."""
-        runners = [working.runner for working in self._machine.rules]
-        found = [runner.next_deadline_ns(after_ns=self._due_ns) for runner in runners] if self._has_begun else []
+        found = [agenda.next_ns() for agenda in self._machine.agendas] if self._has_begun else []
         return min((deadline_ns for deadline_ns in found if deadline_ns is not None), default=None)
 
     def _begin(self, now_ns: int) -> list[Int64s]:
@@ -163,7 +164,10 @@ class Pipeline:
         self._has_begun = True
         for working in self._machine.rules:
             working.runner.begin(now_ns, self._away)
-        return [timeline.units() for timeline in self._machine.timelines]
+        everybody = [timeline.units() for timeline in self._machine.timelines]
+        for agenda, units in zip(self._machine.agendas, everybody, strict=True):
+            agenda.refresh(units, after_ns=self._due_ns)
+        return everybody
 
     def _observations(self, verdict: Verdict, *, apart: Batch) -> Batch:
         """Return the rows to write: judged ones as far as they changed, and those too old to be judged."""

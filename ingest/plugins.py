@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from devices.registry import load_plugins
-from ingest.batch import Batch, Bytes, Int64s
+from ingest.batch import Batch, Bytes, Int32s, Int64s
 from ingest.events import Mark
 from ingest.spans import Spans
 from ingest.state import StateTable
@@ -23,6 +23,9 @@ from ingest.state import StateTable
 Timeline = Literal["observed", "received", "contact"]
 """In which order a rule sees rows, and which: `observed` by observed_ns, groups of devices, at most `lateness_s` late;
 `received` by received_ns, devices, fresh rows only; `contact` by observed_ns, devices, up to 8 days late."""
+
+Deadlines = tuple[Int64s, Int32s]
+"""Instants (D,) at which a rule may have something to say without a reading, and the unit (D,) of each."""
 
 
 class Params(BaseModel):
@@ -104,11 +107,8 @@ class RuleRunner(HasTables, LearnsSeries, Protocol):
         episodes that were open before the rows (from RAISED on, told or not) and of those that began in them.
         """
 
-    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
-        """Return the units (U,) with a deadline in (after_ns, until_ns]."""
-
-    def next_deadline_ns(self, *, after_ns: int) -> int | None:
-        """Return the first deadline after `after_ns`, None when there is none."""
+    def deadlines(self, units: Int64s) -> Deadlines:
+        """Return all deadlines of `units` (U,), those that have passed among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,15 +137,10 @@ class Timeless:
     def begin(self, now_ns: int, away: Spans) -> None:
         """Do nothing."""
 
-    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
-        """Return no unit."""
-        del after_ns, until_ns
-        return np.empty(0, np.int64)
-
-    def next_deadline_ns(self, *, after_ns: int) -> int | None:
-        """Return None."""
-        del after_ns
-        return None
+    def deadlines(self, units: Int64s) -> Deadlines:
+        """Return no deadline."""
+        del units
+        return np.empty(0, np.int64), np.empty(0, np.int32)
 
 
 def load_checks() -> Mapping[str, CheckSpec]:

@@ -23,7 +23,7 @@ from devices.model import SECOND_NS, EventState
 from devices.quantities import is_hearsay
 from ingest.batch import Batch, Bools, Int64s
 from ingest.events import Mark, Subject
-from ingest.plugins import Params, RuleSpec, Scope, View, Watched
+from ingest.plugins import Deadlines, Params, RuleSpec, Scope, View, Watched
 from ingest.runs import is_first, is_last, latest, shifted
 from ingest.spans import Spans
 from ingest.state import GrowingArray, StateTable
@@ -212,17 +212,12 @@ class NoMotion:
         rows = zip(homes[is_open].tolist(), raised_ns[is_open].tolist(), strict=True)
         return [self._mark(home, EventState.RAISED, at_ns=at_ns, known_ns=at_ns) for home, at_ns in rows]
 
-    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
-        """Return the units with a deadline in (after_ns, until_ns]."""
-        raised_ns = self._raised_ns(np.arange(len(self._homes)))
-        is_due = (raised_ns > after_ns) & (raised_ns <= until_ns)
-        return np.unique(self._homes.unit[is_due]).astype(np.int64)
-
-    def next_deadline_ns(self, *, after_ns: int) -> int | None:
-        """Return the first deadline after `after_ns`."""
-        raised_ns = self._raised_ns(np.arange(len(self._homes)))
-        ahead_ns = raised_ns[(raised_ns > after_ns) & (raised_ns < _NEVER_NS)]
-        return int(ahead_ns.min()) if len(ahead_ns) else None
+    def deadlines(self, units: Int64s) -> Deadlines:
+        """Return when the homes of `units` are to be raised as far as is known."""
+        homes = self._homes.of_units(units)
+        raised_ns = self._raised_ns(homes)
+        is_known = raised_ns < _NEVER_NS
+        return raised_ns[is_known], self._homes.unit[homes[is_known]]
 
     def _mark(self, home: int, kind: EventState, *, at_ns: int, known_ns: int) -> Mark:
         return Mark(

@@ -21,7 +21,7 @@ from devices.model import SECOND_NS, EventState
 from devices.quantities import is_hearsay
 from ingest.batch import Batch, Int32s, Int64s
 from ingest.events import Mark, Subject
-from ingest.plugins import Params, RuleSpec, Scope, View, Watched
+from ingest.plugins import Deadlines, Params, RuleSpec, Scope, View, Watched
 from ingest.runs import is_first, is_last, shifted
 from ingest.spans import Spans
 from ingest.state import GrowingArray, StateTable
@@ -135,17 +135,12 @@ class Silent:
         since_ns = np.maximum(state["heard_ns"], state["born_ns"])
         return since_ns, self._away.deadlines(since_ns, after_ns=self._limit_ns.values[places])
 
-    def units_due(self, *, after_ns: int, until_ns: int) -> Int64s:
-        """Return the units with a deadline in (after_ns, until_ns]."""
-        since_ns, deadline_ns = self._deadlines(np.arange(len(self._table)))
-        is_due = (deadline_ns > after_ns) & (deadline_ns <= until_ns) & (since_ns > 0)
-        return np.unique(self._table.unit[is_due]).astype(np.int64)
-
-    def next_deadline_ns(self, *, after_ns: int) -> int | None:
-        """Return the first deadline after `after_ns`."""
-        since_ns, deadline_ns = self._deadlines(np.arange(len(self._table)))
-        ahead_ns = deadline_ns[(deadline_ns > after_ns) & (since_ns > 0)]
-        return int(ahead_ns.min()) if len(ahead_ns) else None
+    def deadlines(self, units: Int64s) -> Deadlines:
+        """Return when the subjects of `units` that were heard or are expected will be silent."""
+        places = self._table.of_units(units)
+        since_ns, deadline_ns = self._deadlines(places)
+        is_counted = since_ns > 0
+        return deadline_ns[is_counted], self._table.unit[places[is_counted]]
 
     def _mark(self, place: int, kind: EventState, *, start_ns: int, at_ns: int) -> Mark:
         return Mark(
