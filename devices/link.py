@@ -15,7 +15,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from threading import Event, Lock, RLock, Thread
 
 import paho.mqtt.client as mqtt
@@ -25,9 +24,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from devices.link_bulk import StockClient, client_class
 from devices.link_inbox import Inbox
+from devices.link_model import AckToken, LinkHealth, LinkOptions, Message
 from devices.link_probe import Protocol, probe
 from devices.model import TransientError
+
+__all__ = ["AckToken", "LinkHealth", "LinkOptions", "Message", "Publisher", "Subscriber"]
 
 log = logging.getLogger(__name__)
 
@@ -43,74 +46,6 @@ _ATTEMPTS_PER_PROBE = 3
 _TAKEN_OVER = 0x8E
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkOptions:
-    """Where the broker is and who we are. `client_id` is stable: the session of the broker hangs on it.
-
-    `max_inflight` bounds what the broker sends before it is acknowledged (MQTT 5; in 3.1.1 the broker's own bound
-    holds); `max_queued` what we send before the broker answers. `password` never shows in a repr. `will_payload` is
-    what the broker publishes (retained) at `will_topic` when we are gone without a word; "" = no will.
-    """
-
-    host: str
-    port: int
-    client_id: str
-    keepalive_s: int = 15
-    max_inflight: int = 200
-    max_queued: int = 1_000
-    username: str = ""
-    password: str = field(default="", repr=False)
-    clean_start: bool = False
-    will_topic: str = ""
-    will_payload: bytes = b""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AckToken:
-    """What acknowledges one message. `generation` is that of the connection it came by."""
-
-    mid: int
-    qos: int
-    generation: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One message as the broker delivered it."""
-
-    topic: str
-    payload: bytes
-    is_retained: bool
-    ack_token: AckToken
-
-
-@dataclass(slots=True, kw_only=True)
-class LinkHealth:
-    """What is known of the connection. Stamps are of the monotonic clock, 0.0 = never.
-
-    `last_loop_s`: when the network loop last went round; a loop that stands still is not connected. `generation`
-    changes with every connection and every loss of one. Counters: `connects`; `takeovers` the broker said that another
-    client has our id; `short_lived` connections that did not last 10 s (brokers that do not say so); `sessions_lost`
-    the broker had forgotten us; `stale_acks` acknowledgements that came after their connection was gone; `refused`
-    publishes that were not taken, for want of room or of a connection; `unstored` publishes that the broker answered
-    with anything but Success; `stalls` turns in which nothing was received because the inbox was full; `faults`
-    exceptions in the network thread.
-    """
-
-    connected_since_s: float = 0.0
-    last_loop_s: float = 0.0
-    generation: int = 0
-    connects: int = 0
-    takeovers: int = 0
-    short_lived: int = 0
-    sessions_lost: int = 0
-    stale_acks: int = 0
-    refused: int = 0
-    unstored: int = 0
-    stalls: int = 0
-    faults: int = 0
-
-
 class Subscriber:
     """A persistent session: messages wait in the broker until `acknowledge` says they are safe.
 
@@ -121,10 +56,10 @@ class Subscriber:
         self.health = LinkHealth()
         self._options = options
         self._topics = tuple(topics)
-        self._inbox: Inbox[Message] = Inbox()
+        self._inbox: Inbox[Message] = Inbox(_bytes_of)
         self._lock = Lock()  # guards the generation against acknowledgements on their way out
         self._sending = RLock()
-        self._client: mqtt.Client | None = None
+        self._client: StockClient | None = None
         self._protocol: Protocol | None = None
         self._attempts = 0
         self._unanswered: deque[mqtt.MQTTMessageInfo] = deque()
@@ -164,11 +99,11 @@ class Subscriber:
     def acknowledge(self, tokens: Sequence[AckToken]) -> None:
         """Tell the broker that these messages are safe. Tokens of an older connection are counted and skipped."""
         with self._lock:
-            for token in tokens:
-                if self._client is None or token.generation != self.health.generation:
-                    self.health.stale_acks += 1
-                elif token.qos > 0:
-                    self._client.ack(token.mid, token.qos)
+            generation = self.health.generation if self._client is not None else None
+            fresh = [token for token in tokens if token.generation == generation]
+            self.health.stale_acks += len(tokens) - len(fresh)
+            if self._client is not None:
+                self._client.acknowledge(fresh)
 
     def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Hand a message to the connection; False when there is none or too much is unanswered. Never waits.
@@ -240,7 +175,7 @@ class Subscriber:
         written = client.loop_write()
         return written if written != MQTTErrorCode.MQTT_ERR_SUCCESS else client.loop_misc()
 
-    def _fitting_client(self) -> mqtt.Client:
+    def _fitting_client(self) -> StockClient:
         """Return a client for what the broker speaks; asks again after attempts that came to nothing.
 
         The client stays the same as long as it can: it holds what was published and not answered yet.
@@ -258,9 +193,9 @@ class Subscriber:
                 self._unanswered.clear()
         return self._client
 
-    def _new_client(self, protocol: Protocol) -> mqtt.Client:
+    def _new_client(self, protocol: Protocol) -> StockClient:
         options = self._options
-        client = mqtt.Client(
+        client = client_class()(
             CallbackAPIVersion.VERSION2,
             client_id=options.client_id,
             protocol=MQTTProtocolVersion.MQTTv5 if protocol == "5" else MQTTProtocolVersion.MQTTv311,
@@ -276,7 +211,8 @@ class Subscriber:
         client.max_queued_messages_set(options.max_queued)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
-        client.on_message = self._on_message
+        client.on_message = client.hand_over
+        client.on_messages, client.generation = self._on_messages, lambda: self.health.generation
         # with this paho leaves writing to our thread, instead of writing in the one that publishes
         client.on_socket_register_write = lambda _client, _userdata, _socket: None
         return client
@@ -360,15 +296,8 @@ class Subscriber:
             self.health.takeovers += 1
         self._note_down(str(reason))
 
-    def _on_message(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        token = AckToken(mid=message.mid, qos=message.qos, generation=self.health.generation)
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:  # MQTT forbids it; as an empty topic it ends in quarantine like other bad input
-            topic = ""
-        payload = bytes(message.payload)
-        received = Message(topic=topic, payload=payload, is_retained=message.retain, ack_token=token)
-        self._inbox.put(received, size_bytes=len(payload))
+    def _on_messages(self, messages: list[Message]) -> None:
+        self._inbox.put(messages)
 
     def _on_publish(
         self, _client: mqtt.Client, _userdata: object, _mid: int, reason: ReasonCode, _properties: object
@@ -389,6 +318,10 @@ class Publisher(Subscriber):
         messages = super().take(timeout_s=timeout_s, most=most)
         self.acknowledge([message.ack_token for message in messages])
         return messages
+
+
+def _bytes_of(message: Message) -> int:
+    return len(message.payload) + len(message.topic)
 
 
 def _say_goodbye(client: mqtt.Client, count_unanswered: Callable[[], int]) -> None:

@@ -29,6 +29,7 @@ FORBIDDEN = (
 
 ALLOWED = (
     ("devices/link.py", "paho.mqtt.client"),
+    ("devices/link_bulk.py", "paho.mqtt.client"),
     ("gateway/uplink.py", "devices.link"),
     ("gateway/sources/serial_port.py", "serial"),
     ("firmware_sim/send.py", "paho.mqtt.client"),

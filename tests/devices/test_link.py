@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -13,7 +13,7 @@ import pytest
 
 from devices import link as link_module
 from devices.link import LinkOptions, Message, Publisher, Subscriber
-from devices.link_inbox import Inbox
+from devices.link_bulk import READ_BYTES, StockClient
 from tests.devices.brokers import (
     Broker,
     amqtt,
@@ -39,11 +39,14 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         yield running_broker
 
 
-@pytest.fixture(params=["5", "3.1.1"])
+@pytest.fixture(params=["5", "3.1.1", "5, another paho", "3.1.1, another paho"])
 def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both protocols on a broker that speaks both."""
-    monkeypatch.setattr(link_module, "probe", lambda *_args, **_more: request.param)
-    return str(request.param)
+    """Both protocols on a broker that speaks both, read in bulk and in paho's own way."""
+    spoken, _, is_stock = request.param.partition(",")
+    monkeypatch.setattr(link_module, "probe", lambda *_args, **_more: spoken)
+    if is_stock:
+        monkeypatch.setattr(link_module, "client_class", lambda: StockClient)
+    return str(spoken)
 
 
 def test_what_is_acknowledged_does_not_come_again_and_the_rest_does(broker: Broker, protocol: str) -> None:
@@ -112,10 +115,10 @@ def test_an_exception_in_a_callback_costs_a_connection_and_no_message(
         put = hub._inbox.put
         bombs = iter([True])
 
-        def put_or_burst(item: Message, *, size_bytes: int) -> None:
+        def put_or_burst(items: Sequence[Message]) -> None:
             if next(bombs, False):
                 raise RuntimeError("bomb")
-            put(item, size_bytes=size_bytes)
+            put(items)
 
         monkeypatch.setattr(hub._inbox, "put", put_or_burst)
         send(device, *"abcd")
@@ -215,20 +218,21 @@ def test_a_wrong_password_is_said_once(tmp_path: Path, caplog: pytest.LogCapture
     assert lost[0].startswith("refused: Not authorized")
 
 
-def test_a_full_inbox_leaves_the_rest_to_the_broker(broker: Broker) -> None:
+def test_a_full_inbox_leaves_the_rest_to_the_broker(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     with publisher(broker.port) as device, subscriber(broker.port, keepalive_s=1) as hub:
-        hub._inbox = Inbox(most_items=3)
-        sent = [str(number) for number in range(100)]
+        monkeypatch.setattr(hub._inbox, "_most_items", 3)
+        sent = [str(number).rjust(60_000) for number in range(100)]
         send(device, *sent)
         wait_until(lambda: hub.health.stalls > 0, what="a stall")
-        assert len(hub.take(timeout_s=0.0, most=100)) <= 4
+        most = 3 + READ_BYTES // 60_000 + 1  # what fits, and one read that was under way
+        assert len(hub.take(timeout_s=0.0, most=100)) <= most
         found: set[str] = set()
 
         def all_came() -> bool:
             messages = hub.take(timeout_s=0.05, most=100)
             hub.acknowledge([message.ack_token for message in messages])
             found.update(payloads(messages))
-            return set(sent[4:]) <= found
+            return set(sent[most:]) <= found
 
         wait_until(all_came, 30.0, what="everything at last")
 
@@ -255,7 +259,7 @@ def test_a_network_loop_that_stands_still_is_not_connected(broker: Broker, monke
         go_on = Event()
         put = hub._inbox.put
         monkeypatch.setattr(link_module, "_LOOP_STALE_S", 0.5)
-        monkeypatch.setattr(hub._inbox, "put", lambda item, **more: (go_on.wait(20.0), put(item, **more)))
+        monkeypatch.setattr(hub._inbox, "put", lambda items: (go_on.wait(20.0), put(items)))
         send(device, "a")
         wait_until(lambda: not hub.is_connected, what="the stamp is old")
         go_on.set()
