@@ -58,6 +58,10 @@ class ReadOnlyFile:
         self._connection = None
 
 
+# ROLLBACK: the power went while the file was made; only its writer may undo that, and nothing was in it yet
+_ABSENT_NAMES = ("SQLITE_CANTOPEN", "SQLITE_READONLY_ROLLBACK")
+
+
 def _is_absent(error: sqlite3.Error) -> bool:
     """Tell whether the file went away between two looks, or has no tables yet."""
-    return getattr(error, "sqlite_errorname", "") == "SQLITE_CANTOPEN" or str(error).startswith("no such table")
+    return getattr(error, "sqlite_errorname", "") in _ABSENT_NAMES or str(error).startswith("no such table")

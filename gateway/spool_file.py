@@ -189,14 +189,22 @@ def allow_growth(connection: sqlite3.Connection, bounds: Bounds) -> int:
     pages = max(_PAGES_LEAST, bounds.max_bytes * 3 // 4 // page_size)
     wal_pages = max(_WAL_PAGES_LEAST, min(_WAL_PAGES_MOST, pages // 4, bounds.wal_bytes // page_size))
     connection.execute(f"PRAGMA max_page_count = {pages}")
+    # a short log: what is in it must still fit into the file when the disk is full (see `spool_ballast`)
     connection.execute(f"PRAGMA wal_autocheckpoint = {wal_pages}")
+    # without it the log keeps the length it once had, beside the bound of the file
     connection.execute(f"PRAGMA journal_size_limit = {wal_pages * page_size}")
     return pages
 
 
 def _configure(connection: sqlite3.Connection, bounds: Bounds) -> None:
+    # WAL: taking rows is one append and one sync, and the uplink reads while a source writes.
     connection.execute("PRAGMA journal_mode = WAL")
+    # FULL: the sync is part of every commit; NORMAL syncs at checkpoints only, and rows that were taken (and so told
+    # to the sender) would be gone after a power cut: tests/power. EXTRA adds nothing in WAL mode. Said here because
+    # some builds of SQLite have another default. fullfsync is for another system: on Linux each sync flushes the drive.
     connection.execute("PRAGMA synchronous = FULL")
+    # auto_vacuum and mmap_size stay off: pages that are moved wear a card, and a mapped page that cannot be read would
+    # end the process with a signal where a read ends in an error that can be told.
     allow_growth(connection, bounds)
 
 

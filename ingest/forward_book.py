@@ -253,9 +253,10 @@ class ForwardReader:
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_S)
     try:
+        # WAL: page and command read while the forwarder writes.
         connection.execute("PRAGMA journal_mode = WAL")
-        # NORMAL: a power cut may take the newest places with it; then their points are sent once more.
-        connection.execute("PRAGMA synchronous = NORMAL")
+        # FULL: since when a device has its station must not be forgotten, or points sent again would get the old one.
+        connection.execute("PRAGMA synchronous = FULL")
         connection.executescript(_SCHEMA)
         connection.execute("SELECT count(*) FROM places").fetchone()
     except sqlite3.Error:
