@@ -47,17 +47,23 @@ class _Flight:
 class Dispatcher:
     """Claims, sends and records. Used by the thread of the store.
 
-    `outgoing(delivery)` adds address and link; it raises PermanentError when that contact or channel is gone.
+    `outgoing(delivery)` adds address and link; it raises PermanentError when that contact or channel is gone. `wake` is
+    called, by any thread, when there is something to record.
     """
 
     def __init__(
-        self, *, ledger: Ledger, senders: Senders, outgoing: Callable[[Delivery], Outgoing], lease_s: float
+        self,
+        *,
+        ledger: Ledger,
+        senders: Senders,
+        outgoing: Callable[[Delivery], Outgoing],
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         """Keep the parts; nothing is sent yet."""
         self._ledger = ledger
         self._senders = senders
         self._outgoing = outgoing
-        self._lease_s = lease_s
+        self._wake = wake
         self._arrived: SimpleQueue[Result] = SimpleQueue()
         self._unrecorded: list[Result] = []
         self._flights: list[_Flight] = []
@@ -113,15 +119,19 @@ class Dispatcher:
             sender = self._senders[delivery.channel]
         except (PermanentError, KeyError) as error:
             reason = str(error) if isinstance(error, PermanentError) else f"channel {delivery.channel} is not set up"
-            self._arrived.put(Result(delivery=delivery, error=reason, is_permanent=True))
+            self._arrive(Result(delivery=delivery, error=reason, is_permanent=True))
             return
         thread = threading.Thread(
-            target=lambda: self._arrived.put(attempt(sender, delivery, outgoing)),
+            target=lambda: self._arrive(attempt(sender, delivery, outgoing)),
             name=f"send-{delivery.channel}",
             daemon=True,  # a receiver that hangs must not keep the process from stopping
         )
-        self._flights.append(_Flight(lane=delivery.lane, thread=thread, until_s=now.mono_s + self._lease_s))
+        self._flights.append(_Flight(lane=delivery.lane, thread=thread, until_s=now.mono_s + self._ledger.lease_s))
         thread.start()
+
+    def _arrive(self, result: Result) -> None:
+        self._arrived.put(result)
+        self._wake()
 
     def _note(self, result: Result) -> None:
         """Log what somebody would act on: a message that cannot go, a lane that begins to fail or works again."""

@@ -57,6 +57,7 @@ class Ledger:
     def __init__(self, store: AlertStore, *, lease_s: float) -> None:
         """Keep the store. `lease_s` must be longer than any one attempt can take."""
         self._store = store
+        self.lease_s = lease_s
         self._lease_ns = int(lease_s * SECOND_NS)
 
     def take_over(self) -> int:

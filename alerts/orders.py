@@ -16,6 +16,7 @@ from alerts.model import Acknowledgement, Via
 from alerts.read_only import ReadOnlyFile
 from alerts.schema import ORDERS_SCHEMA, open_writer
 from devices.model import PermanentError, TransientError
+from devices.wake import ALERTS_WAKE, Bell
 
 ORDERS_FILE = "orders.db"
 MOST_NAME_CHARS = 100
@@ -35,6 +36,7 @@ class OrderBook:
     def __init__(self, path: Path) -> None:
         """Remember the path; the file is made by the first order."""
         self._path = path
+        self._bell = Bell(path.with_name(ALERTS_WAKE))
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -73,6 +75,7 @@ class OrderBook:
             row = self._connection.execute(
                 "SELECT order_no, order_id, alert_id, by, at_ns, via FROM orders WHERE order_id = ?", (order.order_id,)
             ).fetchone()
+        self._bell.ring()
         return _order(row).acknowledgement
 
     def _drop(self) -> None:

@@ -28,6 +28,7 @@ from devices.clock import Clock
 from devices.logs import setup_logging
 from devices.model import PermanentError, TransientError
 from devices.site import Site
+from devices.wake import ALERTS_WAKE, API_WAKE, Bell, Listener
 from ingest.journal_read import JournalReader
 
 log = logging.getLogger(__name__)
@@ -73,11 +74,13 @@ def _serve(options: AlertsOptions, store: AlertStore, stop: Event) -> None:
     senders = open_senders(planner)
     ledger = Ledger(store, lease_s=LEASE_S)
     addresser = Addresser(planner=planner, store=store, secret=load_secret(options.data_dir))
-    dispatcher = Dispatcher(ledger=ledger, senders=senders, outgoing=addresser.outgoing, lease_s=LEASE_S)
+    listener = Listener(options.data_dir / ALERTS_WAKE)
+    dispatcher = Dispatcher(ledger=ledger, senders=senders, outgoing=addresser.outgoing, wake=listener.nudge)
     consumer = Consumer(journal=journal, orders=orders, store=store, planner=planner)
     service = _Service(
-        clock=options.clock, store=store, journal=journal, planner=planner, consumer=consumer, dispatcher=dispatcher
-    )
+        clock=options.clock, store=store, journal=journal, planner=planner, consumer=consumer, dispatcher=dispatcher,
+        listener=listener, page=Bell(options.data_dir / API_WAKE),
+    )  # fmt: skip
     log.info("alerts_started", extra={"channels": ", ".join(senders), "taken_over": ledger.take_over()})
     try:
         while not stop.is_set():
@@ -88,6 +91,7 @@ def _serve(options: AlertsOptions, store: AlertStore, stop: Event) -> None:
             sender.close()
         journal.close()
         orders.close()
+        listener.close()
     log.info("alerts_stopped")
 
 
@@ -111,31 +115,36 @@ class _Service:
     planner: Planner
     consumer: Consumer
     dispatcher: Dispatcher
+    listener: Listener
+    page: Bell
     _machine: Clock = field(default_factory=Clock)
     _watch: IngestWatch | None = None
     _beat_s: float = float("-inf")
     _failing: set[str] = field(default_factory=set)
     _backoff_s: float = _BACKOFF_FIRST_S
     _has_more: bool = False
+    _told_no: int = 0
 
     def now(self) -> Moment:
         """Return now by all three clocks."""
         return Moment(town_ns=self.clock.now_ns(), real_ns=self._machine.now_ns(), mono_s=time.monotonic())
 
     def turn(self, stop: Event) -> None:
-        """Do every step once, each by itself: an unreadable journal keeps no message from going out.
+        """Do every step once, each by itself: an unreadable journal keeps no message from going out. Then wait.
+
+        Sending comes after what may queue a message, so that it leaves in the same turn; a hint ends the waiting.
 
         After a failure wait a growing while, so that no fault becomes a hot loop. The heartbeat is earned by a turn
         in which everything worked.
         """
         steps: dict[str, Callable[[], None]] = {
-            "dispatch": self._send, "orders": self._take_orders, "events": self._take_events,
-            "watchdog": self._look_at_ingest,
+            "orders": self._take_orders, "events": self._take_events, "watchdog": self._look_at_ingest,
+            "dispatch": self._send, "page": self._tell_page,
         }  # fmt: skip
         works = [self._try(name, step) for name, step in steps.items()]
         if all(works) and self._try("heartbeat", self._beat):
             self._backoff_s = _BACKOFF_FIRST_S
-            self.dispatcher.wait(0.0 if self._has_more else _TURN_S)
+            self.listener.wait(0.0 if self._has_more else _TURN_S)
             return
         stop.wait(self._backoff_s)
         self._backoff_s = min(_BACKOFF_MOST_S, self._backoff_s * 2)
@@ -195,6 +204,12 @@ class _Service:
             with self.store.transaction():
                 self.planner.take(event, self.store, now_ns=now_ns)
             log.warning("ingest_watch", extra=event.log_fields())
+
+    def _tell_page(self) -> None:
+        change_no = self.store.change_no()
+        if change_no != self._told_no:
+            self._told_no = change_no
+            self.page.ring()
 
     def _beat(self) -> None:
         if time.monotonic() - self._beat_s >= _BEAT_S:

@@ -169,6 +169,10 @@ class AlertStore:
             self.save(acknowledged, None, ())
         return acknowledged
 
+    def change_no(self) -> int:
+        """Return the number of the newest change."""
+        return int(self._one("SELECT change_no FROM pulse")[0])
+
     def next_change_no(self) -> int:
         """Return the number of a new change. Belongs inside `transaction`."""
         sql = "UPDATE pulse SET change_no = change_no + 1 RETURNING change_no"

@@ -32,6 +32,7 @@ from api.sources import ApiSettings, Sources
 from api.stream import Hub, StreamEndpoint
 from api.town import open_town
 from devices.fitting import fit_devices
+from devices.wake import API_WAKE, Listener
 from ingest.journal_read import JournalReader
 
 _PROBLEM_SCHEMA: dict[str, Any] = {
@@ -105,10 +106,12 @@ def create_app(settings: ApiSettings, *, sources: Sources | None = None) -> Fast
 def _lifespan_of(hub: Hub, sources: Sources) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        polling = asyncio.create_task(hub.run())
+        wake = Listener(sources.settings.data_dir / API_WAKE)
+        polling = asyncio.create_task(hub.run(wake))
         yield
         hub.close()
         await polling
+        wake.close()
         hub.shut_down()
         sources.close()
 

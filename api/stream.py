@@ -26,7 +26,8 @@ from devices.model import SatomoriError
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.05
+POLL_S = 0.2
+GAP_S = 0.05
 COMMENT_EVERY_S = 10.0
 SEND_TIMEOUT_S = 30.0
 QUEUE_CHUNKS = 256
@@ -106,12 +107,27 @@ class Client:
         return body
 
 
-class Hub:
-    """Polls the feed and hands each chunk to all clients."""
+class Wake(Protocol):
+    """What of `devices.wake.Listener` is used."""
 
-    def __init__(self, feed: FeedSource, *, poll_s: float = POLL_S) -> None:
+    def fileno(self) -> int:
+        """Return what becomes readable when there is a hint."""
+
+    def clear(self) -> None:
+        """Forget the hints that are there."""
+
+
+class Hub:
+    """Looks at the feed every `poll_s`, at once when there is a hint, and hands each chunk to all clients.
+
+    After a look that a hint asked for, `gap_s` pass before the next one: under load hints cost nothing.
+    """
+
+    def __init__(self, feed: FeedSource, *, poll_s: float = POLL_S, gap_s: float = GAP_S) -> None:
         self._feed = feed
         self._poll_s = poll_s
+        self._gap_s = gap_s
+        self._hinted = asyncio.Event()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed")
         self._clients: set[Client] = set()
         self._closing = asyncio.Event()
@@ -130,21 +146,22 @@ class Hub:
         """Whether the hub has been told to stop."""
         return self._closing.is_set()
 
-    async def run(self) -> None:
-        """Poll and hand on until `close`."""
+    async def run(self, wake: Wake | None = None) -> None:
+        """Look and hand on until `close`; hints come by `wake`."""
+        is_hinted = False
         while not self.is_closing:
             chunk = await self._poll()
             self.last_turn_s = time.monotonic()
             if chunk is not None:
                 self._hand_on(chunk)
-            try:
-                await asyncio.wait_for(self._closing.wait(), self._poll_s)
-            except TimeoutError:
-                continue
+            if is_hinted:
+                await _is_set(self._closing, within_s=self._gap_s)
+            is_hinted = await self._is_hinted(wake)
 
     def close(self) -> None:
         """End the loop and all streams."""
         self._closing.set()
+        self._hinted.set()
         for client in self._clients:
             client.is_dropped = True
             client.wake.set()
@@ -168,6 +185,20 @@ class Hub:
     async def catch_up(self, place: Place | None) -> Chunk:
         """Return what a client at `place` has missed."""
         return await self._in_thread(lambda: self._feed.catch_up(place))
+
+    async def _is_hinted(self, wake: Wake | None) -> bool:
+        """Wait for the next look; return whether it is a hint that asks for it."""
+        if wake is None or self.is_closing:
+            await _is_set(self._closing, within_s=self._poll_s)
+            return False
+        loop = asyncio.get_running_loop()
+        self._hinted.clear()
+        loop.add_reader(wake.fileno(), self._hinted.set)
+        try:
+            return await _is_set(self._hinted, within_s=self._poll_s)
+        finally:
+            loop.remove_reader(wake.fileno())
+            wake.clear()
 
     async def _poll(self) -> Chunk | None:
         try:
@@ -248,13 +279,17 @@ class StreamEndpoint:
                 return
             if is_last:
                 return
-            body = client.take(after_serial=first.serial) if await _woken(client) else _COMMENT
+            body = (
+                client.take(after_serial=first.serial)
+                if await _is_set(client.wake, within_s=COMMENT_EVERY_S)
+                else _COMMENT
+            )
 
 
-async def _woken(client: Client) -> bool:
+async def _is_set(event: asyncio.Event, *, within_s: float) -> bool:
     try:
-        async with asyncio.timeout(COMMENT_EVERY_S):
-            await client.wake.wait()
+        async with asyncio.timeout(within_s):
+            await event.wait()
     except TimeoutError:
         return False
     return True

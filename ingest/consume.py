@@ -75,6 +75,7 @@ class Parts:
     """What a Consumer works with. `boot_id` differs for every start, so that batch names never repeat.
 
     A deadline is judged `settle_ns` after it passed: what was on its way through gateway and broker is no silence.
+    `tell` is called with every batch that was committed: a hint to who reads the journal.
     """
 
     link: Link
@@ -82,6 +83,7 @@ class Parts:
     journal: Journal
     boot_id: str
     settle_ns: int = 0
+    tell: Callable[[JournalBatch], None] = lambda _batch: None
 
 
 class Consumer:
@@ -164,6 +166,7 @@ class Consumer:
             return
         if self._working or _says_something(batch) or now_s - self._committed_s >= HEARTBEAT_S:
             result = self._parts.journal.commit(batch)
+            self._parts.tell(batch)
             self._committed_s = now_s
             self._moved.update(result.receipts)
             self._heard_s.update(dict.fromkeys(result.receipts, now_s))

@@ -21,6 +21,7 @@ from devices.site import Site
 from ingest.consume import READINGS_TOPIC, Consumer, Parts
 from ingest.journal import JournalWriter
 from ingest.journal_faults import JournalDamagedError, StorageError
+from ingest.news import Bells
 from ingest.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
@@ -91,8 +92,9 @@ class _Session:
         self._pipeline.resume(options.clock.now_ns())
         self._settle_ns = options.clock.town_ns_of(real_s=_SETTLE_S)
         parts = Parts(
-            link=link, processor=self._pipeline, journal=journal, boot_id=os.urandom(8).hex(), settle_ns=self._settle_ns
-        )
+            link=link, processor=self._pipeline, journal=journal, boot_id=os.urandom(8).hex(),
+            settle_ns=self._settle_ns, tell=Bells(options.data_dir).tell,
+        )  # fmt: skip
         self._consumer = Consumer(parts, now_s=time.monotonic())
         self._broken: _Broken | None = None
         self._fault_since_s: float | None = None

@@ -1,7 +1,8 @@
 """A message as JSON by HTTP POST. `accepted` means that the receiver answered 2xx (or 409: it had it already).
 
 `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) is the delivery's identity: a receiver that keeps it can
-drop what comes twice. Redirects are not followed, answers are not read beyond 16 KiB, and the URL, which may hold a
+drop what comes twice. That may happen: a receiver that closes a kept connection while a request is on its way leaves it
+unknown whether the message came, and it is sent again under the same key. Redirects are not followed, answers are not read beyond 16 KiB, and the URL, which may hold a
 secret, stands in no error.
 """
 
@@ -19,6 +20,7 @@ from devices.model import PermanentError, TransientError
 _MOST_ANSWER_BYTES = 16_384
 _MOST_WAIT_S = 3600.0
 _MOST_REF_CHARS = 100
+_KEPT_S = 4.0  # many servers close after 5 s: a message must not meet that
 _RETRIED = frozenset({408, 425, 429})
 
 
@@ -43,12 +45,17 @@ def check_address(address: str) -> str:
 
 
 class WebhookSender:
-    """One client for all receivers; connections are kept alive. May be used by several threads."""
+    """One client for all receivers; connections are kept for the next message. May be used by several threads."""
 
     def __init__(self, params: WebhookParams) -> None:
         """Make the client; nothing is connected yet."""
         # trust_env False: a proxy of the environment must not see messages nobody sent through it on purpose
-        self._client = httpx.Client(timeout=params.timeout_s, follow_redirects=False, trust_env=False)
+        self._client = httpx.Client(
+            timeout=params.timeout_s,
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx.Limits(keepalive_expiry=_KEPT_S),
+        )
 
     def send(self, outgoing: Outgoing) -> str:
         """POST one message; return the status and the receiver's request id. See `alerts.model.Sender`."""

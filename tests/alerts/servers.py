@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import email
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import default as default_policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -94,6 +95,7 @@ class Hooks:
         self.lock = threading.Lock()
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.connections = 0
+        self.open_connections = 0
         self.answers: dict[str, list[tuple[int, dict[str, str]]]] = {}
         self.released = threading.Event()
         self.body = b"{}"
@@ -117,10 +119,11 @@ class Hooks:
 def webhook_server() -> Iterator[tuple[str, Hooks]]:
     """Run the server on a free loopback port; give its URL and what it was sent.
 
-    The path `/hang` answers only when `released` is set, `/flood` answers until then.
+    The path `/hang` answers only when `released` is set, `/flood` answers until then. `/leave` answers and closes the
+    connection without having said so; `/vanish` takes the request and closes without an answer.
     """
     hooks = Hooks()
-    server = _Server(("127.0.0.1", 0), _handler(hooks))
+    server = _Server(hooks)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -135,47 +138,63 @@ def webhook_server() -> Iterator[tuple[str, Hooks]]:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, hooks: Hooks) -> None:
+        super().__init__(("127.0.0.1", 0), _HookHandler)
+        self.hooks = hooks
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Nothing: a client that gave up is what these tests are about."""
 
 
-def _handler(hooks: Hooks) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = 65_536  # head and body in one packet, else delayed acknowledgements cost 40 ms a request
+class _HookHandler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65_536  # head and body in one packet, else delayed acknowledgements cost 40 ms a request
 
-        def setup(self) -> None:
-            super().setup()
-            with hooks.lock:
-                hooks.connections += 1
+    def setup(self) -> None:
+        super().setup()
+        with self.server.hooks.lock:
+            self.server.hooks.connections += 1
+            self.server.hooks.open_connections += 1
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            with hooks.lock:
-                hooks.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-            if self.path == "/hang":
+    def finish(self) -> None:
+        super().finish()
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        with self.server.hooks.lock:
+            self.server.hooks.open_connections -= 1
+
+    def do_POST(self) -> None:
+        hooks = self.server.hooks
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        with hooks.lock:
+            hooks.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        match self.path:
+            case "/hang":
                 hooks.released.wait()
-            if self.path == "/flood":
+            case "/flood":
                 self._flood()
                 return
-            status, headers = hooks.next_answer(self.path)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(hooks.body)))
-            self.end_headers()
-            self.wfile.write(hooks.body)
+            case "/vanish":
+                self.close_connection = True
+                return
+        status, headers = hooks.next_answer(self.path)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(hooks.body)))
+        self.end_headers()
+        self.wfile.write(hooks.body)
+        self.close_connection = self.close_connection or self.path == "/leave"
 
-        def _flood(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(10**12))
-            self.end_headers()
-            while not hooks.released.is_set():
-                self.wfile.write(b"x" * 65_536)
+    def _flood(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(10**12))
+        self.end_headers()
+        while not self.server.hooks.released.is_set():
+            self.wfile.write(b"x" * 65_536)
 
-        do_GET = do_POST  # noqa: N815 - name is http.server's
+    do_GET = do_POST  # noqa: N815 - name is http.server's
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing."""
-
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""

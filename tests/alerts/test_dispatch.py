@@ -71,9 +71,7 @@ class Desk:
         self.sender = ScriptedSender()
         self.after_s = 0.0
         senders: dict[str, Sender] = {"smtp": self.sender, "webhook": self.sender}
-        self.dispatcher = Dispatcher(
-            ledger=Ledger(self.store, lease_s=lease_s), senders=senders, outgoing=self.address, lease_s=lease_s
-        )
+        self.dispatcher = Dispatcher(ledger=Ledger(self.store, lease_s=lease_s), senders=senders, outgoing=self.address)
 
     def address(self, of: Delivery) -> Outgoing:
         if of.contact_id == "gone":

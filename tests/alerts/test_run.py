@@ -26,6 +26,7 @@ from alerts.store_read import ALERTS_FILE, AlertsReader
 from devices.clock import Clock, start_clock
 from devices.model import PermanentError
 from devices.site import Site
+from devices.wake import ALERTS_WAKE, API_WAKE, Bell, Listener
 from tests.alerts.servers import Behaviour, Hooks, Mails, smtp_server, webhook_server
 from tests.alerts.town import CONTACTS, T0_NS, JournalFile, event, site, trap_event, watch_event
 from tests.support import wait_until
@@ -53,6 +54,7 @@ class World:
         self.reader = AlertsReader(folder / ALERTS_FILE)
         self.book = OrderBook(folder / ORDERS_FILE)
         self.clock = start_clock(town_start_ns=T0_NS, speed=1.0)
+        self.end_wait: Callable[[], None] = lambda: None
 
     def site(self, **changes: Any) -> Site:
         channel = {"host": "127.0.0.1", "port": self.smtp_port, "sender": "satomori@town.example", "timeout_s": 0.5}
@@ -68,6 +70,7 @@ class World:
             yield
         finally:
             stop.set()
+            self.end_wait()
             thread.join(timeout=20)
             assert not thread.is_alive()
 
@@ -113,6 +116,30 @@ def test_from_event_to_mail_and_back_by_link(world: World) -> None:
     subjects = [str(mail["Subject"]) for mail in world.mails.all()]
     assert sum("受付26-0001" in subject for subject in subjects) == 2
     assert {row.state for row in world.reader.deliveries("e1")} == {DeliveryState.ACCEPTED}
+
+
+def test_with_hints_nothing_waits_for_the_next_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alerts.run._TURN_S", 3_600.0)
+    bell, page = Bell(world.folder / ALERTS_WAKE), Listener(world.folder / API_WAKE)
+    world.end_wait = bell.ring
+    with world.service():
+        wait_until(lambda: world.reader.heartbeat_ns(), what="a turn")
+        world.journal.commit([event("e1"), event("e2", subject="s2")])
+        bell.ring()
+        world.wait_told(mails=2)  # one lane: the second goes when the first is recorded
+        wait_until(lambda: [row.state for row in world.reader.deliveries("e2")] == [DeliveryState.ACCEPTED])
+        assert page.wait(10.0)
+        world.book.acknowledge("e1", by="road", at_ns=T0_NS, via="page")
+        wait_until(lambda: world.alert("e1").state is AlertState.ACKNOWLEDGED)
+    page.close()
+
+
+def test_a_folder_without_pipes_is_served_by_looking(world: World) -> None:
+    for name in (ALERTS_WAKE, API_WAKE):
+        (world.folder / name).mkdir()
+    with world.service():
+        world.journal.commit([event()])
+        world.wait_told(mails=1)
 
 
 def test_the_mail_about_a_person_says_nothing_of_them(world: World) -> None:

@@ -6,9 +6,11 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +19,7 @@ import pytest
 from alerts.model import AlertState
 from api.stream import QUEUE_BYTES, QUEUE_CHUNKS, Chunk, Client, Hub, Place, StreamEndpoint, parse_place
 from devices.model import TransientError
+from devices.wake import Bell, Listener
 from tests.api.conftest import Server
 from tests.api.world import World, an_alert
 from tests.support import wait_until, wait_until_async
@@ -228,6 +231,33 @@ def test_a_feed_that_fails_for_a_while_is_looked_at_again() -> None:
         return body
 
     assert asyncio.run(play()) == b"after"
+
+
+def test_a_hint_makes_it_look_at_once_and_not_more_often_than_the_gap(tmp_path: Path) -> None:
+    async def play() -> tuple[int, int]:
+        tape, wake, bell = Tape(), Listener(tmp_path / "api.wake"), Bell(tmp_path / "api.wake")
+        hub = Hub(tape, poll_s=3_600.0, gap_s=0.2)
+        running = asyncio.create_task(hub.run(wake))
+        client = hub.join()
+        assert client is not None
+        await wait_until_async(lambda: tape.polls == 1)
+        tape.chunks = [b"news"]
+        bell.ring()
+        await asyncio.wait_for(client.wake.wait(), 5)
+        polls = tape.polls
+        began_s = time.monotonic()
+        while time.monotonic() < began_s + 1.0:
+            bell.ring()
+            await asyncio.sleep(0.001)
+        more, took_s = tape.polls - polls, time.monotonic() - began_s
+        hub.close()
+        await running
+        hub.shut_down()
+        wake.close()
+        return more, int(took_s / 0.2) + 1
+
+    more, most = asyncio.run(play())
+    assert 1 <= more <= most
 
 
 def test_a_client_that_never_reads_holds_up_nobody() -> None:

@@ -12,7 +12,7 @@ from devices.model import Event, QuarantineRow, Reading
 from devices.senml import encode_readings
 from ingest.batch import SeriesIndex, batch_from_readings
 from ingest.consume import Consumer, Parts
-from ingest.journal import JournalWriter
+from ingest.journal import JournalBatch, JournalWriter
 from ingest.journal_read import JournalReader
 from ingest.pipeline import Outcome
 from tests.ingest.journal_cases import SECOND_NS, T0_NS, event, reading
@@ -103,17 +103,24 @@ class Hub:
         self.path, self.link = path, link
         self.now_s = 0.0
         self.poison = ""
+        self.told: list[tuple[JournalBatch, int]] = []
         self.start()
 
     def start(self) -> None:
         self.journal = JournalWriter.open(self.path, now_ns=NOW_NS)
         self.consumer = Consumer(
-            Parts(link=self.link, processor=self.pipeline(), journal=self.journal, boot_id=str(self.now_s)),
+            Parts(
+                link=self.link, processor=self.pipeline(), journal=self.journal, boot_id=str(self.now_s), tell=self.tell
+            ),
             now_s=self.now_s,
         )
 
     def pipeline(self) -> CountingPipeline:
         return CountingPipeline(self.journal.read_snapshot(), poison=self.poison)
+
+    def tell(self, batch: JournalBatch) -> None:
+        """Note what was told, and how many observations a reader finds at that moment."""
+        self.told.append((batch, sum(self.stored().values())))
 
     def kill(self) -> None:
         """End without any farewell; the broker notices and will deliver again."""

@@ -86,6 +86,21 @@ class TestOrder:
         assert sum(hub.stored().values()) == messages * size
 
 
+class TestNews:
+    def test_is_told_after_the_commit_and_once(self, hub: Hub, link: FakeLink) -> None:
+        hub.step()
+        hub.told.clear()
+        send_from_gateway(link, range(1, 2_001))
+        fill_disk(hub.journal, hub.path)
+        with pytest.raises(StorageError):
+            hub.step()
+        assert hub.told == []
+        free_disk(hub.journal)
+        hub.step()
+        ((batch, readable),) = hub.told
+        assert (len(batch.outcome.events), readable) == (200, 2_000)
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ("topic", "payload", "reason"),

@@ -13,7 +13,7 @@ from alerts.model import RetryLaterError
 from devices.model import PermanentError, TransientError
 from tests.alerts.servers import Hooks, webhook_server
 from tests.alerts.town import outgoing
-from tests.support import free_port
+from tests.support import free_port, wait_until
 
 SECRET_PATH = "/hook/s3cret"
 
@@ -109,6 +109,27 @@ def test_connections_are_kept_alive(server: tuple[str, Hooks], sender: WebhookSe
     for _ in range(5):
         sender.send(outgoing(url + "/"))
     assert hooks.connections == 1
+
+
+def test_a_connection_that_the_receiver_closed_is_opened_anew(server: tuple[str, Hooks], sender: WebhookSender) -> None:
+    url, hooks = server
+    keys = [f"d{i}" for i in range(5)]
+    for key in keys:
+        sender.send(outgoing(url + "/leave", delivery_id=key))
+        wait_until(lambda: hooks.open_connections == 0)
+    assert (hooks.keys("/leave"), hooks.connections) == (keys, 5)
+
+
+def test_what_meets_the_closing_of_a_kept_connection_goes_again_under_its_key(
+    server: tuple[str, Hooks], sender: WebhookSender
+) -> None:
+    url, hooks = server
+    sender.send(outgoing(url + "/", delivery_id="d0"))
+    with pytest.raises(TransientError, match=r"^webhook: RemoteProtocolError$"):
+        sender.send(outgoing(url + "/vanish"))
+    assert hooks.connections == 1
+    assert sender.send(outgoing(url + "/")) == "200"
+    assert (hooks.keys("/vanish"), hooks.keys("/")[1:], hooks.connections) == (["d1"], ["d1"], 2)
 
 
 @pytest.mark.timeout(20)
