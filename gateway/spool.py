@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from devices.model import TransientError
+from devices.set_aside import end_saving, set_aside
 from gateway import spool_file, spool_rows
 from gateway.spool_ballast import Ballast
 from gateway.spool_room import make_room
@@ -32,6 +33,7 @@ _EXPIRE_CHUNK = 2_000
 _SALVAGE_CHUNK = 500
 _PAGE = 4_096
 _ROW_OVERHEAD = 100
+_SAVED = "saved/"
 
 
 class _BoundError(TransientError):
@@ -53,7 +55,6 @@ class Spool:
         self._page_limit = 0
         self._found_damaged: list[DamagedRow] = []
         self._uncounted: dict[str, int] = {}
-        self._unsalvaged: Path | None = None
         ballast = options.path.with_name(options.path.name + ".ballast")
         self._ballast = Ballast(ballast, spool_bytes=options.max_bytes)
         self._is_tight = False
@@ -235,7 +236,7 @@ class Spool:
                 self._db.close()
                 self._is_open = False
                 try:
-                    self._unsalvaged = spool_file.set_aside(self._options.path, now_ns=now_ns)
+                    set_aside(self._options.path, now_ns=now_ns)
                 except OSError as error:
                     raise TransientError(f"spool {self._options.path.name} cannot be set aside: {error}") from error
             self._open_file(now_ns=now_ns)
@@ -257,7 +258,7 @@ class Spool:
         path = self._options.path
         self._ballast.keep()
         try:
-            self._db, aside = spool_file.open_sound(path, self._bounds(), now_ns=now_ns)
+            self._db, unsaved = spool_file.open_sound(path, self._bounds(), now_ns=now_ns)
             self._page_limit = spool_file.allow_growth(self._db, self._bounds())
         except (sqlite3.Error, OSError) as error:
             raise TransientError(f"spool {path.name} cannot be opened: {error}") from error
@@ -268,20 +269,25 @@ class Spool:
         with self._writing() as db:
             db.execute("UPDATE facts SET value = value + 1 WHERE key = 'starts'")
             db.execute("UPDATE facts SET value = '0' WHERE key = 'is_clean'")
-        aside = aside or self._unsalvaged
-        self._unsalvaged = None
-        if aside is not None:
-            self._take_over(aside)
+        if unsaved:
+            self._save(unsaved)
+
+    def _save(self, unsaved: Sequence[Path]) -> None:
+        """Take over what is readable in files set aside; what the disk refuses now is taken over at the next start."""
+        try:
+            for aside in unsaved:
+                self._take_over(aside)
+            end_saving(self._options.path)
+        except (TransientError, OSError) as error:
+            log.error("spool_salvage_failed", extra={"error": str(error)})
 
     def _take_over(self, aside: Path) -> None:
-        rows = spool_file.salvage(aside)
+        note = f"{_SAVED}{aside.name}"
+        rows = spool_file.salvage(aside, after=int(self.notes(note).get("", 0)))
         count = 0
-        try:
-            while chunk := list(islice(rows, _SALVAGE_CHUNK)):
-                count += len(self.append(chunk))
-        except TransientError as error:
-            # what is left stays in the file that was set aside
-            log.error("spool_salvage_failed", extra={"error": str(error)})
+        while chunk := list(islice(rows, _SALVAGE_CHUNK)):
+            # how far it is stands in the same transaction: a cut in between gives no row twice
+            count += len(self.append([row for _, row in chunk], notes={note: str(chunk[-1][0])}))
         log.warning("spool_salvaged", extra={"rows": count, "from": aside.name, "epoch": self._epoch})
 
     def _insert(self, rows: Sequence[NewRow], notes: Mapping[str, str]) -> range:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from devices.model import SECOND_NS, TransientError
+from devices.model import TransientError
+from devices.set_aside import set_aside, sync_folder, unfinished
 from gateway.spool_rows import read_row
 from gateway.spool_types import NewRow
 
@@ -68,15 +68,16 @@ class Bounds:
     wal_bytes: int
 
 
-def open_sound(path: Path, bounds: Bounds, *, now_ns: int) -> tuple[sqlite3.Connection, Path | None]:
-    """Return the one writing connection and, when the file there was damaged, where that was set aside.
+def open_sound(path: Path, bounds: Bounds, *, now_ns: int) -> tuple[sqlite3.Connection, list[Path]]:
+    """Return the one writing connection and the files set aside from which rows are still to be taken over.
 
     The file is checked when it was not closed in order. Raises sqlite3.Error or OSError when the disk refuses.
     """
+    unsaved = unfinished(path)
     try:
         connection = _open(path, bounds)
         if _is_clean(connection) or _is_sound(connection):
-            return connection, None
+            return connection, unsaved
         connection.close()
         reason = "quick_check"
     except sqlite3.Error as error:
@@ -85,7 +86,7 @@ def open_sound(path: Path, bounds: Bounds, *, now_ns: int) -> tuple[sqlite3.Conn
         reason = str(error)
     aside = set_aside(path, now_ns=now_ns)
     log.error("spool_set_aside", extra={"spool": path.name, "to": aside.name, "reason": reason})
-    return _open(path, bounds), aside
+    return _open(path, bounds), [*unsaved, aside]
 
 
 def used_pages(connection: sqlite3.Connection) -> int:
@@ -93,25 +94,14 @@ def used_pages(connection: sqlite3.Connection) -> int:
     return _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
 
 
-def set_aside(path: Path, *, now_ns: int) -> Path:
-    """Rename a spool and its log to `<name>.damaged-<time>`; return the new path. Nothing is deleted."""
-    stamp = datetime.fromtimestamp(now_ns // SECOND_NS, tz=UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    count = 1
-    while aside.exists():
-        count += 1
-        aside = path.with_name(f"{path.name}.damaged-{stamp}-{count}")
-    for suffix in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    _sync_folder(path.parent)
-    return aside
+def salvage(path: Path, *, after: int = 0) -> Iterator[tuple[int, NewRow]]:
+    """Yield number and content of the unsent rows above `after` of a file set aside, in order.
 
-
-def salvage(path: Path) -> Iterator[NewRow]:
-    """Yield the unsent rows of a file set aside whose checksum holds, in order; unreadable stretches are skipped."""
-    last = unread = 0
+    Rows whose checksum fails and stretches that cannot be read are left out.
+    """
+    if not path.exists():
+        return  # somebody moved it away, or only its log was left
+    last, unread = after, 0
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         connection.text_factory = lambda raw: raw.decode(errors="replace")
         while unread < _UNREAD_MOST:
@@ -120,7 +110,7 @@ def salvage(path: Path) -> Iterator[NewRow]:
                 for number, row in _rows_after(connection, last):
                     last, unread = number, 0
                     if row is not None:
-                        yield row
+                        yield number, row
                 return
             except sqlite3.Error as error:
                 if unread == 0:
@@ -167,7 +157,7 @@ def _open(path: Path, bounds: Bounds) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return connection
 
 
@@ -242,12 +232,3 @@ def _is_sound(connection: sqlite3.Connection) -> bool:
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-def _sync_folder(folder: Path) -> None:
-    # a new or renamed file survives a power cut only when its folder is on disk too
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,9 +17,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from devices.model import QuarantineRow
+from devices.set_aside import end_saving
 from ingest.journal_blob import decode
 from ingest.journal_encode import WITH_NUMPY, encode
-from ingest.journal_faults import JournalDamagedError, fault_of
+from ingest.journal_faults import JournalDamagedError, StorageError, fault_of
 from ingest.journal_fold import BEHIND_ROWS, Backlog, fold_all, fold_now, fold_slice, settle
 from ingest.journal_known import Draft, Stored, read_known
 from ingest.journal_open import Opened, open_file
@@ -99,10 +100,10 @@ class JournalWriter:
         try:
             writer = cls(path, opened.connection, keep)
             writer._note_start(opened, now_ns=now_ns)
+            end_saving(path)
         except BaseException as error:
             opened.connection.close()
-            fault = fault_of(error, path) if isinstance(error, sqlite3.Error) else None
-            raise (fault or error) from error
+            raise (_fault_at_start(error, path) or error) from error
         return writer
 
     def close(self) -> None:
@@ -339,6 +340,12 @@ def _counts(batch: JournalBatch, quarantine: tuple[QuarantineRow, ...], *, gap_r
     for row in quarantine:
         counts[f"quarantined.{row.reason[:_REASON_CHARS]}"] += 1
     return counts
+
+
+def _fault_at_start(error: BaseException, path: Path) -> Exception | None:
+    if isinstance(error, OSError):
+        return StorageError(f"journal {path} cannot be opened: {error.strerror}")
+    return fault_of(error, path) if isinstance(error, sqlite3.Error) else None
 
 
 def _damage_row(set_aside: Path, *, damage: str, now_ns: int) -> QuarantineRow:

@@ -7,15 +7,14 @@ and a new one is begun with what can still be read of the old (see `ingest.journ
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from devices.model import PermanentError
+from devices.set_aside import set_aside, side_files, sync_folder, unfinished
 from ingest.journal_faults import JournalDamagedError, StorageError, fault_of
 from ingest.journal_salvage import salvage
 from ingest.journal_schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION, connect_writer
@@ -24,7 +23,6 @@ log = logging.getLogger(__name__)
 
 CHECK_LIMIT_S = 5.0
 _CHECK_STEP = 20_000
-_SIDE_FILES = ("-wal", "-shm")
 
 
 def _count_tables(statements: Iterable[str]) -> int:
@@ -41,7 +39,10 @@ _TABLES_WANTED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """An open journal. `set_aside` is the damaged file that stood in its place and `damage` what was wrong with it."""
+    """An open journal. `set_aside` is the damaged file that stood in its place and `damage` what was wrong with it.
+
+    Once that is on record in the journal, call `devices.set_aside.end_saving`.
+    """
 
     connection: sqlite3.Connection
     was_unclean: bool = False
@@ -54,20 +55,22 @@ def open_file(path: Path, *, now_ns: int) -> Opened:
 
     Raises StorageError when the disk does not let us, PermanentError when a newer Satomori wrote the file.
     """
+    unsaved = _unfinished(path)
     try:
-        return _open_sound(path)
+        opened = _open_sound(path)
     except JournalDamagedError as error:
-        return _begin_anew(path, damage=str(error), now_ns=now_ns)
+        return _begin_anew(path, unsaved, damage=str(error), now_ns=now_ns)
     except sqlite3.Error as error:
         fault = fault_of(error, path)
         if isinstance(fault, JournalDamagedError):
-            return _begin_anew(path, damage=str(fault), now_ns=now_ns)
+            return _begin_anew(path, unsaved, damage=str(fault), now_ns=now_ns)
         raise (fault or error) from error
+    return _save(path, opened, unsaved, damage="saving it was interrupted") if unsaved else opened
 
 
 def _open_sound(path: Path) -> Opened:
     is_empty = not path.exists() or path.stat().st_size == 0
-    if is_empty and any(side_file.stat().st_size for side_file in _side_files(path)):
+    if is_empty and any(side_file.stat().st_size for side_file in side_files(path)):
         # SQLite would delete the log: it may be all that is left
         raise JournalDamagedError(f"journal {path} is empty or gone but its write-ahead log is there")
     connection = connect_writer(path)
@@ -93,7 +96,7 @@ def _create_tables(connection: sqlite3.Connection, path: Path) -> None:
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute("COMMIT")
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _migrate(connection: sqlite3.Connection, version: int) -> None:
@@ -146,45 +149,32 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalDamagedError(f"journal {path}: {answer}")
 
 
-def _begin_anew(path: Path, *, damage: str, now_ns: int) -> Opened:
+def _begin_anew(path: Path, unsaved: Sequence[Path], *, damage: str, now_ns: int) -> Opened:
     try:
-        set_aside = _set_aside(path, now_ns=now_ns)
+        aside = set_aside(path, now_ns=now_ns)
     except OSError as error:
         raise StorageError(f"damaged journal {path} cannot be set aside: {error.strerror}") from error
-    log.error("journal_damaged", extra={"set_aside": set_aside.name})
+    log.error("journal_damaged", extra={"set_aside": aside.name})
     try:
         opened = _open_sound(path)
-        salvage(set_aside, opened.connection)
     except sqlite3.Error as error:
         raise (fault_of(error, path) or error) from error
-    return Opened(connection=opened.connection, was_unclean=True, set_aside=set_aside, damage=damage)
+    return _save(path, opened, [*unsaved, aside], damage=damage)
 
 
-def _set_aside(path: Path, *, now_ns: int) -> Path:
-    """Rename the file and its side files, the main file first: a log without its file is still known for what it is."""
-    stamp = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
-    base = path.with_name(f"{path.name}.damaged-{stamp}")
-    target, number = base, 1
-    while target.exists() or _side_files(target):
-        number += 1
-        target = base.with_name(f"{base.name}-{number}")
-    side_files = _side_files(path)
-    if path.exists():
-        path.rename(target)
-    for side_file in side_files:
-        side_file.rename(target.with_name(target.name + side_file.name.removeprefix(path.name)))
-    _sync_folder(path.parent)
-    return target
-
-
-def _side_files(path: Path) -> list[Path]:
-    return [side for suffix in _SIDE_FILES if (side := path.with_name(path.name + suffix)).exists()]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make new names in the folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _save(path: Path, opened: Opened, unsaved: Sequence[Path], *, damage: str) -> Opened:
+    """Take over what can be read, the newest first: where two files hold the same, its word counts."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        for aside in reversed(unsaved):
+            salvage(aside, opened.connection)
+    except sqlite3.Error as error:
+        opened.connection.close()
+        raise (fault_of(error, path) or error) from error
+    return Opened(connection=opened.connection, was_unclean=True, set_aside=unsaved[-1], damage=damage)
+
+
+def _unfinished(path: Path) -> list[Path]:
+    try:
+        return unfinished(path)
+    except OSError as error:
+        raise StorageError(f"journal {path} cannot be opened: {error.strerror}") from error

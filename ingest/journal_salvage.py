@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.journal_blob import DamagedBatchError, decode
+from ingest.journal_faults import StorageError, fault_of
 from ingest.journal_schema import connect_reader
 
 log = logging.getLogger(__name__)
@@ -34,17 +35,24 @@ _FOLDED = "UPDATE pulse SET folded_no = ?"
 
 
 def salvage(damaged: Path, connection: sqlite3.Connection) -> None:
-    """Copy what is readable in `damaged` into the new journal, for at most LIMIT_S seconds.
+    """Copy what is readable in `damaged` into the new journal, for at most LIMIT_S seconds; doing so twice is harmless.
 
-    Never raises sqlite3.Error: a fault of the damaged file ends its own table, one of the new file ends the salvage.
+    A fault of the damaged file ends its own table. Raises sqlite3.Error when the disk refuses the new file.
     """
     try:
-        with closing(connect_reader(damaged)) as source:
-            _salvage(source, connection)
+        source = connect_reader(damaged)
     except sqlite3.Error as error:
         log.warning("journal_salvage_stopped", extra={"error": getattr(error, "sqlite_errorname", "")})
+        return
+    try:
+        with closing(source):
+            _salvage(source, connection)
+    except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+        if isinstance(fault_of(error, damaged), StorageError):
+            raise
+        log.warning("journal_salvage_stopped", extra={"error": getattr(error, "sqlite_errorname", "")})
 
 
 def _salvage(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
