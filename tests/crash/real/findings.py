@@ -1,0 +1,164 @@
+"""What stands in journal, spool and store of a town at the end, and how two towns that heard the same differ."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from devices.model import Event, Reading
+from devices.senml import decode_pack, encode_rows
+from gateway.spool_rows import read_row
+from ingest.events import effective_events
+from tests.crash.real.script import GATEWAY_ID, MS_NS, RIVERS, Name, Script
+from tests.crash.real.town import CALM, Town, Towns
+from tests.ingest.stores.victoria import Sample, Victoria
+
+Fact = tuple[object, ...]
+_ALL = 100_000_000
+_AGES_NS = 1 << 62
+_SHOWN = 6
+_DAMAGE = frozenset({"journal_damaged", "journal_reopened", "step_failures", "storage_faults"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """All counted: each must be there once. `readings` of every device; of quarantine, what was put there."""
+
+    readings: Counter[Fact]
+    events: Counter[Fact]
+    quarantine: Counter[Fact]
+
+    def without(self, devices: Collection[str]) -> Findings:
+        """Return this without what some devices said."""
+        return Findings(
+            readings=_but(self.readings, devices), events=_but(self.events, devices),
+            quarantine=_but(self.quarantine, devices),
+        )  # fmt: skip
+
+    def names(self) -> Counter[Name]:
+        """Return how often each identity stands there."""
+        return Counter((d, q, at_ns, seq) for d, q, at_ns, seq, *_ in self.readings.elements())  # type: ignore[misc]
+
+
+def _but(facts: Counter[Fact], devices: Collection[str]) -> Counter[Fact]:
+    return Counter({fact: n for fact, n in facts.items() if fact[0] not in devices})
+
+
+def read_findings(town: Town, script: Script) -> Findings:
+    """Read the journal as it is."""
+    told = [row.event for row in town.reader.events_after(0, limit=_ALL)]
+    return Findings(
+        readings=Counter(_readings(town)),
+        events=Counter(_event(event, script) for event in effective_events(told)),
+        # bytes that do not decode have no identity: a second row for the same is right
+        quarantine=Counter({(row.publisher, row.device_id, row.reason, row.raw)
+                            for row in town.reader.quarantine(limit=_ALL)}),
+    )  # fmt: skip
+
+
+def _readings(town: Town) -> Iterator[Fact]:
+    for series in town.reader.series():
+        device_id, quantity = series.device_id, series.quantity
+        for row in town.reader.observations(device_id, quantity, from_ns=0, to_ns=_AGES_NS, limit=_ALL):
+            yield device_id, quantity, row.observed_ns, row.seq, repr(row.value), row.flag
+
+
+def _event(event: Event, script: Script) -> Fact:
+    """Return all that an event says; of a silence, which asks when the hub heard something, only which pause it was."""
+    head = event.device_id, event.rule_id, event.subject, event.quantity, event.state.value, int(event.severity)
+    if event.rule_id == "quiet":
+        return *head, f"pause {script.pause_of(event.observed_ns)}"
+    return *head, event.event_id, event.observed_ns, repr(event.value), repr(event.limit)
+
+
+def differences(town: Town, found: Findings, calm: Findings) -> Iterator[str]:
+    """Yield how the findings of a killed town differ from those of the undisturbed one."""
+    apart = {GATEWAY_ID} if town.hears_direct else {GATEWAY_ID, *RIVERS}
+    here, there = found.without(apart), calm.without(apart)
+    for what in ("readings", "events", "quarantine"):
+        ours, theirs = getattr(here, what), getattr(there, what)
+        yield from _some(f"{town.kind}: {what} lost", theirs - ours)
+        yield from _some(f"{town.kind}: {what} too many", ours - theirs)
+
+
+def faults(town: Town, found: Findings, script: Script) -> Iterator[str]:
+    """Yield what is wrong in one town by itself: what was sent or spooled and is not there once, what is unfinished."""
+    names = found.names()
+    said = Counter(name for name in script.said if town.hears_direct or name[0] not in RIVERS)
+    yield from _some(f"{town.kind}: sent and not there", said - names)
+    yield from _some(f"{town.kind}: there more than once", Counter({n: c for n, c in names.items() if c > 1}))
+    yield from _some(f"{town.kind}: spooled and not there", Counter(_spooled(town)) - _values(found))
+    newest, waiting = town.newest_row(), town.rows_waiting()
+    if waiting:
+        yield f"{town.kind}: {waiting} spool rows are not receipted"
+    receipts = [(receipt.watermark, receipt.ahead) for receipt in town.reader.receipts() if receipt.epoch]
+    if receipts != [(newest, ())]:
+        yield f"{town.kind}: receipts {receipts}, newest row {newest}"
+    if gaps := town.reader.gaps():
+        yield f"{town.kind}: gaps {gaps}"
+    if damage := {name: n for name, n in town.reader.counters().items() if name in _DAMAGE}:
+        yield f"{town.kind}: the journal counts {damage}"
+    yield from sorted(town.errors())[:_SHOWN]
+
+
+def _values(found: Findings) -> Counter[Fact]:
+    return Counter((d, q, at_ns, seq, value) for d, q, at_ns, seq, value, _ in found.readings)
+
+
+def _spooled(town: Town) -> set[Fact]:
+    """Return the readings of every row in the spool; it keeps a day of what the hub has."""
+    with closing(sqlite3.connect(f"file:{town.spool}?mode=ro", uri=True)) as db:
+        rows = db.execute("SELECT number, crc, lane, device_id, received_ns, records, body FROM rows").fetchall()
+    found: set[Fact] = set()
+    for number, crc, *columns in rows:
+        row = read_row(number, crc, tuple(columns))
+        assert row is not None, f"row {number} of {town.spool} is damaged"
+        message = encode_rows([(number, row.body)], epoch="read", floor=0, resent=False)
+        pack = decode_pack(message, publisher=GATEWAY_ID, arrived_ns=row.received_ns)
+        found |= {_fact(reading) for reading in pack.readings}
+    return found
+
+
+def _fact(reading: Reading) -> Fact:
+    return reading.device_id, reading.quantity, reading.observed_ns, reading.seq, repr(reading.value)
+
+
+def store_faults(town: Town, found: Findings, store: Victoria) -> Iterator[str]:
+    """Yield how the store's points differ from the journal's; it rounds times to milliseconds."""
+    values, bad = (store.values(field, measurement=town.measurement) for field in ("value", "bad"))
+    journal: dict[Sample, float] = {
+        (str(d), str(q), int(str(at_ns)) // MS_NS): float(str(value)) for d, q, at_ns, _, value, _ in found.readings
+    }
+    journal = {sample: value for sample, value in journal.items() if math.isfinite(value)}
+    stored = {sample for sample in values if not any(bad.get(sample, ()))}
+    yield from _some(f"{town.kind}: not in the store", Counter(journal.keys() - values.keys()))
+    yield from _some(f"{town.kind}: in the store only", Counter(stored - journal.keys()))
+    wrong = {s: values[s] for s, value in journal.items() if s in values and not _holds(values[s], value)}
+    yield from _some(f"{town.kind}: other values in the store", Counter((*s, str(v)) for s, v in wrong.items()))
+
+
+def _holds(stored: Collection[float], value: float) -> bool:
+    return all(math.isclose(one, value, rel_tol=1e-9, abs_tol=1e-12) for one in stored)
+
+
+def _some(what: str, facts: Mapping[Any, int]) -> Iterator[str]:
+    if facts:
+        shown = "; ".join(map(str, sorted(facts, key=repr)[:_SHOWN]))
+        yield f"{what}: {sum(facts.values())}, such as {shown}"
+
+
+def compare(towns: Towns, script: Script, store: Victoria) -> list[str]:
+    """Return everything that is wrong in all towns."""
+    found = {kind: read_findings(town, script) for kind, town in towns.items()}
+    said: list[str] = []
+    for kind, town in towns.items():
+        said += faults(town, found[kind], script)
+        if kind != CALM:
+            said += differences(town, found[kind], found[CALM])
+            said += store_faults(town, found[kind], store)
+    return said
