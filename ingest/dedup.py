@@ -16,22 +16,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from devices.model import SECOND_NS, QuarantineRow
-from ingest.batch import NO_SEQ, Bools, Bytes, Int64s, SeriesIndex
+from ingest.batch import Bools, Bytes, Int64s, SeriesIndex
 from ingest.facts import ALL_BITS, IN_CONTACT, IN_OBSERVED, IN_RECEIVED, IN_RECORD, Facts, concat_facts
 from ingest.identity import Frame, FrameReader, Row, chosen_rows, pause_ns
 from ingest.layout import Layout
 from ingest.recent import RecentShelves
 from ingest.runs import is_first, is_last, latest, shifted
-from ingest.state import GrowingArray
+from ingest.state import GrowingArray, as_mask
 
 FRAMES_BACK = 2_000
 _KEPT = IN_RECORD | IN_OBSERVED | IN_CONTACT
 _ALWAYS_NS = np.iinfo(np.int64).min
+_NOTHING, _NOWHERE = np.empty(0, np.uint8), np.empty(0, np.int64)
 
-_LAST = np.dtype(
-    [("is_set", np.bool_), ("observed_ns", np.int64), ("seq", np.int64), ("bits", np.int64), ("late", np.bool_),
-     ("resent", np.bool_), ("received_ns", np.int64)]
-)  # fmt: skip
 _HEAD = np.dtype([("seq", np.int64), ("moved_ns", np.int64), ("newest_ns", np.int64)])
 
 
@@ -40,6 +37,7 @@ class Identified:
     """`facts` are to be remembered, sorted by name; `standing` (N,) says for what each stands among its copies.
 
     `moved` are places (M,) on the shelves whose standing changes from `was` to `now` (M,); the caller notes it there.
+    `is_all_new`: none of them is a copy, and nothing moves.
     """
 
     facts: Facts
@@ -48,6 +46,7 @@ class Identified:
     was: Bytes
     now: Bytes
     conflicts: tuple[QuarantineRow, ...] = ()
+    is_all_new: bool = False
 
 
 class Dedup:
@@ -56,7 +55,7 @@ class Dedup:
     def __init__(self, layout: Layout, *, recent: RecentShelves, series: SeriesIndex) -> None:
         """Begin with what is on the shelves."""
         self._layout, self._recent, self._series = layout, recent, series
-        self._last = GrowingArray(_LAST, fill=(False, 0, NO_SEQ, 0, False, False, 0))
+        self._last = _Newest()
         self._head = np.full(len(layout.ids), -1, dtype=_HEAD)
         self._lateness_ns = layout.site.ingest.lateness_s * SECOND_NS
         self._recall()
@@ -70,16 +69,20 @@ class Dedup:
         self._note_newest(facts)
 
     def sort_out(self, facts: Facts) -> Identified:
-        """Return which of `facts` (N,), in any order, are new."""
+        """Return which of `facts` (N,), sorted by (series, observed time, arrival), are new."""
         self._last.grow(len(self._layout.device_of))
-        facts = facts.take(facts.by_name())
-        facts = facts.take(~self._is_repeated(facts))
-        device = self._layout.device_of[facts.rows.series]
-        doubtful = self._doubtful_devices(facts)
+        behind = self._behind(facts)
+        if len(behind):
+            facts = facts.in_order()
+            is_repeated = self._is_repeated(facts, behind)
+            if is_repeated.any():
+                facts = facts.take(~as_mask(behind[is_repeated], size=len(facts)))
+                behind = np.empty(0, np.int64) if is_repeated.all() else self._behind(facts)
+        doubtful = self._doubtful_devices(facts, behind)
         if not len(doubtful):
             self._note_quick(facts)
             return _all_new(facts)
-        is_doubtful = np.isin(device, doubtful)
+        is_doubtful = np.isin(facts.device, doubtful)
         quick = facts.take(~is_doubtful)
         self._note_quick(quick)
         compared = self._compare(facts.take(is_doubtful), devices=doubtful)
@@ -88,47 +91,48 @@ class Dedup:
         standing = np.concatenate([_all_new(quick).standing, compared.standing])
         return replace(compared, facts=merged.take(order), standing=standing[order])
 
-    def _is_repeated(self, facts: Facts) -> Bools:
-        """Return which rows (N,), sorted by name, say exactly what the row before them of their series said."""
+    def _behind(self, facts: Facts) -> Int64s:
+        """Return the positions (M,) of rows that are no newer than the row before them of their series."""
         rows, first = facts.rows, is_first(facts.rows.series)
-        last = self._last.values[rows.series[first]]
-        same: Bools = rows.seq == shifted(rows.seq, first=first, carried=last["seq"])
-        same &= facts.bits == shifted(facts.bits, first=first, carried=last["bits"])
-        same &= rows.observed_ns == shifted(rows.observed_ns, first=first, carried=last["observed_ns"])
-        same[first] &= last["is_set"]
-        if same.any():
-            # rows of one name stand in order of preference, so that only those known before can be bettered
-            against_last = same & first
-            known = self._last.values[rows.series[against_last]]
-            same[against_last] = _is_no_better(self._rows_as_last(facts.take(against_last)), known)
+        before_ns = shifted(rows.observed_ns, first=first, carried=self._last.observed_ns[rows.series[first]])
+        return np.flatnonzero(rows.observed_ns <= before_ns)
+
+    def _is_repeated(self, facts: Facts, behind: Int64s) -> Bools:
+        """Return which of the rows at `behind` (M,) say exactly what the row before them of their series said."""
+        rows, before = facts.take(behind), facts.take(np.maximum(behind - 1, 0))
+        series, last = rows.rows.series, self._last
+        # rows of one name stand in order of preference, so that only those known before can be bettered
+        against_last = (behind == 0) | (before.rows.series != series)
+        same: Bools = rows.rows.seq == np.where(against_last, last.seq[series], before.rows.seq)
+        same &= rows.bits == np.where(against_last, last.bits[series], before.bits)
+        same &= rows.rows.observed_ns == np.where(against_last, last.observed_ns[series], before.rows.observed_ns)
+        same &= ~against_last | last.is_no_worse(rows)
         return same
 
-    def _rows_as_last(self, facts: Facts) -> np.ndarray[tuple[int], np.dtype[np.void]]:
-        records = np.empty(len(facts), dtype=_LAST)
-        rows = facts.rows
-        records["is_set"], records["observed_ns"], records["seq"] = True, rows.observed_ns, rows.seq
-        records["bits"], records["late"] = facts.bits, facts.is_late
-        records["resent"], records["received_ns"] = rows.resent, rows.received_ns
-        return records
-
-    def _doubtful_devices(self, facts: Facts) -> Int64s:
+    def _doubtful_devices(self, facts: Facts, behind: Int64s) -> Int64s:
         """Return the devices (D,) that gave anything but rows newer than all before, with a counter above the head."""
-        rows, has_counter = facts.rows, facts.has_counter()
-        device = self._layout.device_of[rows.series]
-        first = is_first(rows.series)
-        last = self._last.values[rows.series[first]]
-        step_ns = rows.observed_ns - shifted(rows.observed_ns, first=first, carried=last["observed_ns"])
-        step = rows.seq - shifted(rows.seq, first=first, carried=last["seq"])
-        is_next = np.where(has_counter, (step > 0) & (step_ns >= 0), step_ns > 0)
-        is_next[first] |= ~last["is_set"]
-        frames = np.flatnonzero(has_counter)
-        frames = frames[np.lexsort((rows.seq[frames], rows.observed_ns[frames], device[frames]))]
-        is_next[frames] &= self._is_progress(facts.take(frames))
-        return np.unique(device[~is_next]).astype(np.int64)
+        has_counter = facts.has_counter()
+        is_doubtful = as_mask(behind, size=len(facts))
+        if has_counter.any():
+            frames = np.flatnonzero(has_counter)
+            is_doubtful[frames] = ~self._is_next(facts)[frames]
+            frames = frames[np.lexsort((facts.rows.seq[frames], facts.rows.observed_ns[frames], facts.device[frames]))]
+            is_doubtful[frames] |= ~self._is_progress(facts.take(frames))
+        elif not len(behind):
+            return behind
+        return np.unique(facts.device[is_doubtful]).astype(np.int64)
+
+    def _is_next(self, facts: Facts) -> Bools:
+        """Return which rows (N,) have a higher counter than the row before them of their series and are no older."""
+        rows, first = facts.rows, is_first(facts.rows.series)
+        series = rows.series[first]
+        before_ns = shifted(rows.observed_ns, first=first, carried=self._last.observed_ns[series])
+        is_next: Bools = rows.seq > shifted(rows.seq, first=first, carried=self._last.seq[series])
+        return is_next & (rows.observed_ns >= before_ns)
 
     def _is_progress(self, facts: Facts) -> Bools:
         """Return for rows (N,) sorted by (device, observed time, seq) whether the device's counter rises with them."""
-        device = self._layout.device_of[facts.rows.series]
+        device = facts.device
         first, head = is_first(device), self._head[device]
         carried = head[first]
         step_ns = facts.rows.observed_ns - shifted(facts.rows.observed_ns, first=first, carried=carried["newest_ns"])
@@ -142,13 +146,14 @@ class Dedup:
 
     def _note_quick(self, facts: Facts) -> None:
         """Take over the newest rows and counters of rows (N,), sorted by name, that nothing speaks against."""
-        last = is_last(facts.rows.series)
-        self._last.values[facts.rows.series[last]] = self._rows_as_last(facts.take(last))
-        frames = facts.take(facts.has_counter())
-        device = self._layout.device_of[frames.rows.series]
-        np.maximum.at(self._head["seq"], device, frames.rows.seq)
-        np.maximum.at(self._head["newest_ns"], device, frames.rows.observed_ns)
-        np.maximum.at(self._head["moved_ns"], device, frames.rows.observed_ns)
+        self._last.note(facts.take(np.flatnonzero(is_last(facts.rows.series))))
+        has_counter = facts.has_counter()
+        if has_counter.any():
+            device = facts.device[has_counter]
+            seq, observed_ns = facts.rows.seq[has_counter], facts.rows.observed_ns[has_counter]
+            np.maximum.at(self._head["seq"], device, seq)
+            np.maximum.at(self._head["newest_ns"], device, observed_ns)
+            np.maximum.at(self._head["moved_ns"], device, observed_ns)
 
     def _compare(self, new: Facts, *, devices: Int64s) -> Identified:
         """Look through all that is remembered of `devices` and tell what `new` changes in it."""
@@ -183,7 +188,7 @@ class Dedup:
     def _by_device(self, facts: Facts, chosen: Int64s) -> list[Int64s]:
         if not len(chosen):
             return []
-        device = self._layout.device_of[facts.rows.series[chosen]]
+        device = facts.device[chosen]
         order = np.argsort(device, kind="stable")
         return np.split(chosen[order], np.flatnonzero(is_first(device[order]))[1:])
 
@@ -203,7 +208,7 @@ class Dedup:
         rows = facts.rows
         columns = (*facts.preference()[::-1], rows.series, rows.seq, rows.observed_ns)
         order = chosen[np.lexsort([column[chosen] for column in columns])]
-        device = int(self._layout.device_of[rows.series[order[0]]])
+        device = int(facts.device[order[0]])
         interval_ns = int(self._layout.interval_ns[device])
         if self._is_rising(facts.take(order), most_ns=pause_ns(interval_ns)):
             seq, newest_ns = int(rows.seq[order[-1]]), int(rows.observed_ns[order[-1]])
@@ -256,8 +261,7 @@ class Dedup:
 
     def _note_newest(self, facts: Facts) -> None:
         facts = facts.take(facts.by_name())
-        last = is_last(facts.rows.series)
-        self._last.values[facts.rows.series[last]] = self._rows_as_last(facts.take(last))
+        self._last.note(facts.take(is_last(facts.rows.series)))
 
     def _conflicting(self, facts: Facts, *, standing: Bytes) -> Bools:
         """Return which rows (N,) say another value under the name of a reading, which stands."""
@@ -285,20 +289,59 @@ class Dedup:
         )  # fmt: skip
 
 
+class _Newest:
+    """Of each series (S,) what its newest row said; a series without a row has a time before all others."""
+
+    def __init__(self) -> None:
+        self._observed_ns, self._received_ns, self._seq, self._bits = (
+            GrowingArray(np.int64, fill=_ALWAYS_NS) for _ in range(4)
+        )
+        self._demerit = GrowingArray(np.uint8)
+
+    def grow(self, series: int) -> None:
+        """Have room for so many series."""
+        if series > len(self._demerit):
+            for column in (self._observed_ns, self._received_ns, self._seq, self._bits, self._demerit):
+                column.grow(series)
+
+    @property
+    def observed_ns(self) -> Int64s:
+        """Observed time of each series (S,)."""
+        return self._observed_ns.values
+
+    @property
+    def seq(self) -> Int64s:
+        """Frame counter of each series (S,)."""
+        return self._seq.values
+
+    @property
+    def bits(self) -> Int64s:
+        """Value bits of each series (S,)."""
+        return self._bits.values
+
+    def note(self, facts: Facts) -> None:
+        """Take over one row of each of some series (M,)."""
+        rows, series = facts.rows, facts.rows.series
+        self._observed_ns.values[series], self._received_ns.values[series] = rows.observed_ns, rows.received_ns
+        self._seq.values[series], self._bits.values[series] = rows.seq, facts.bits
+        self._demerit.values[series] = _demerits(facts)
+
+    def is_no_worse(self, facts: Facts) -> Bools:
+        """Return where the newest row of the series is preferred to a row (N,) of the same name, or as good."""
+        rows, demerit = facts.rows, _demerits(facts)
+        known, received_ns = self._demerit.values[rows.series], self._received_ns.values[rows.series]
+        no_worse: Bools = (demerit > known) | ((demerit == known) & (rows.received_ns >= received_ns))
+        return no_worse
+
+
+def _demerits(facts: Facts) -> Bytes:
+    """Return what speaks first against a row (N,): that it is late, then that it was resent."""
+    return facts.is_late.view(np.uint8) * np.uint8(2) + facts.rows.resent.view(np.uint8)
+
+
 def _all_new(facts: Facts) -> Identified:
-    none = np.empty(0, np.uint8)
     standing = np.full(len(facts), ALL_BITS, dtype=np.uint8)
-    return Identified(facts=facts, standing=standing, moved=np.empty(0, np.int64), was=none, now=none)
-
-
-def _is_no_better(
-    row: np.ndarray[tuple[int], np.dtype[np.void]], anchor: np.ndarray[tuple[int], np.dtype[np.void]]
-) -> Bools:
-    """Return where a row (N,) is not preferred to its anchor (N,)."""
-    later = row["received_ns"] >= anchor["received_ns"]
-    no_better = (row["resent"] > anchor["resent"]) | ((row["resent"] == anchor["resent"]) & later)
-    result: Bools = (row["late"] > anchor["late"]) | ((row["late"] == anchor["late"]) & no_better)
-    return result
+    return Identified(facts=facts, standing=standing, moved=_NOWHERE, was=_NOTHING, now=_NOTHING, is_all_new=True)
 
 
 def _is_known(old: Facts, new: Facts) -> Bools:

@@ -1,14 +1,14 @@
-"""Rows as facts: columns, their part in the timelines, and value bits, which can be compared where NaN cannot."""
+"""Rows as they arrive, and as facts: with their device, their part in the timelines, and bits to compare values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ingest.batch import NO_SEQ, Batch, Bools, Bytes, Floats, Int64s, concat, empty_batch
-from ingest.runs import Array, is_first
+from ingest.batch import NO_SEQ, Batch, Bools, Bytes, Floats, Int32s, Int64s, concat, empty_batch
+from ingest.runs import Array, by_number, is_first, is_rising
 
 IN_OBSERVED, IN_RECEIVED, IN_CONTACT, IN_RECORD = 1, 2, 4, 8
 """Bits. In `member`: in which timelines a row may take part (it came in time, it is fresh), known when it arrives. In
@@ -24,19 +24,52 @@ def value_bits(values: Floats) -> Int64s:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """Rows (N,), sorted by (series, observed time, arrival), and the number of their device.
+
+    `place` says as the how manieth each arrived; `is_by_time`: they arrived in the order of observed time.
+    """
+
+    rows: Batch
+    device: Int32s
+    place: Int64s
+    is_by_time: bool
+
+    def take(self, rows: Bools) -> Arrived:
+        """Return what is where a mask (N,) is True."""
+        return replace(self, rows=self.rows.take(rows), device=self.device[rows], place=self.place[rows])
+
+
+def arrived(rows: Batch, *, device_of: Int32s) -> Arrived:
+    """Return rows (N,), which stand in the order of arrival; `device_of` is the device of each series."""
+    is_by_time = is_rising(rows.observed_ns)
+    if is_by_time and is_rising(rows.series):
+        place = np.arange(len(rows))
+    else:
+        place = by_number(rows.series) if is_by_time else np.lexsort((rows.observed_ns, rows.series))
+        rows = rows.take(place)
+    return Arrived(rows=rows, device=device_of[rows.series], place=place, is_by_time=is_by_time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Rows (N,), their timeline bits and value bits."""
+    """Rows (N,), their timeline bits and the number of their device."""
 
     rows: Batch
     member: Bytes
-    bits: Int64s
+    device: Int32s
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def bits(self) -> Int64s:
+        """The value bits (N,)."""
+        return value_bits(self.rows.value)
+
     def take(self, rows: Int64s | Bools) -> Facts:
         """Return the facts at positions (M,) or where a mask (N,) is True."""
-        return Facts(rows=self.rows.take(rows), member=self.member[rows], bits=self.bits[rows])
+        return Facts(rows=self.rows.take(rows), member=self.member[rows], device=self.device[rows])
 
     def where(self, is_wanted: Bools) -> Facts:
         """Return the facts where `is_wanted` (N,); themselves when that is all."""
@@ -61,6 +94,23 @@ class Facts:
         """Return the order (N,) by series, observed time, seq, and then preference."""
         return self._order(*(preference or self.preference()))
 
+    def in_order(self) -> Facts:
+        """Return the facts, which must be sorted by (series, observed time), as `by_name` orders them."""
+        series, observed_ns = self.rows.series, self.rows.observed_ns
+        ties = np.flatnonzero((series[1:] == series[:-1]) & (observed_ns[1:] == observed_ns[:-1]))
+        return self if self._are_in_order(ties) else self.take(self.by_name())
+
+    def _are_in_order(self, ties: Int64s) -> bool:
+        """Return whether each of the facts at `ties` (M,) may stand before the next one, whose name is the same."""
+        ones, others = self.take(ties), self.take(ties + 1)
+        columns = zip((ones.rows.seq, *ones.preference()), (others.rows.seq, *others.preference()), strict=True)
+        is_decided = np.zeros(len(ties), dtype=np.bool_)
+        for one, other in columns:
+            if (~is_decided & (one > other)).any():
+                return False
+            is_decided |= one < other
+        return True
+
     def by_value(self) -> Int64s:
         """Return the order (N,) by series, observed time, seq, value bits, and then preference."""
         return self._order(self.bits, *self.preference())
@@ -80,14 +130,9 @@ class Facts:
         return is_first(rows.series) | is_first(rows.observed_ns) | is_first(rows.seq)
 
 
-def facts_of(rows: Batch, *, member: Bytes) -> Facts:
-    """Return rows (N,) with their timeline bits as facts."""
-    return Facts(rows=rows, member=member, bits=value_bits(rows.value))
-
-
 def no_facts() -> Facts:
     """Return no facts at all."""
-    return facts_of(empty_batch(), member=np.empty(0, np.uint8))
+    return Facts(rows=empty_batch(), member=np.empty(0, np.uint8), device=np.empty(0, np.int32))
 
 
 def concat_facts(parts: Sequence[Facts]) -> Facts:
@@ -95,5 +140,5 @@ def concat_facts(parts: Sequence[Facts]) -> Facts:
     return Facts(
         rows=concat([part.rows for part in parts]),
         member=np.concatenate([part.member for part in parts]),
-        bits=np.concatenate([part.bits for part in parts]),
+        device=np.concatenate([part.device for part in parts]),
     )

@@ -25,8 +25,8 @@ class Intake:
 
     def read(self, readings: Sequence[Reading]) -> tuple[Batch, list[QuarantineRow]]:
         """Return the rows of known devices, and those of unknown ones, or of unknown quantities, as quarantine."""
-        known = [reading for reading in readings if self._is_known(reading)]
         refused = [self._unknown(reading) for reading in readings if not self._is_known(reading)]
+        known = [reading for reading in readings if self._is_known(reading)] if refused else readings
         return columns_from_readings(known, self._series), refused
 
     def _is_known(self, reading: Reading) -> bool:
@@ -43,11 +43,16 @@ class Intake:
 
     def sift(self, rows: Batch, *, now_ns: int) -> tuple[Batch, list[QuarantineRow]]:
         """Return the rows (N,) whose times can be, none received later than now, and the others as quarantine."""
-        rows = replace(rows, received_ns=np.minimum(rows.received_ns, now_ns))
+        if not len(rows):
+            return rows, []
+        if rows.received_ns.max() > now_ns:
+            rows = replace(rows, received_ns=np.minimum(rows.received_ns, now_ns))
         is_future = rows.observed_ns > rows.received_ns + self._max_future_ns
+        if rows.observed_ns.min() >= EARLIEST_NS and not is_future.any():
+            return rows, []
         is_early = rows.observed_ns < EARLIEST_NS
         refused = self._refused(rows, is_future, reason="future") + self._refused(rows, is_early, reason="before_2015")
-        return (rows.take(~(is_future | is_early)), refused) if refused else (rows, [])
+        return rows.take(~(is_future | is_early)), refused
 
     def _refused(self, rows: Batch, is_refused: Bools, *, reason: str) -> list[QuarantineRow]:
         return [self._row(rows, place, reason=reason) for place in np.flatnonzero(is_refused).tolist()]

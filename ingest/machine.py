@@ -10,11 +10,11 @@ from devices.model import SECOND_NS
 from devices.site import Site
 from ingest import keeping
 from ingest.agenda import Agenda
-from ingest.batch import Batch, Bytes, Int64s
+from ingest.batch import Batch, Int64s
 from ingest.chain import Chain, RulesOnly
 from ingest.dedup import Dedup, Identified
 from ingest.derive import SnowDepth
-from ingest.facts import IN_CONTACT, IN_OBSERVED, IN_RECEIVED, IN_RECORD
+from ingest.facts import IN_CONTACT, IN_OBSERVED, IN_RECEIVED, IN_RECORD, Facts, arrived, no_facts
 from ingest.intake import Intake
 from ingest.keeping import UnitKeeper
 from ingest.layout import Layout
@@ -31,6 +31,7 @@ CONTACT_LATENESS_NS = 8 * _DAY_NS
 _FRESH_INTERVALS = 3
 _FRESH_LEAST_NS, _FRESH_MOST_NS = 60 * SECOND_NS, 12 * _HOUR_NS
 _TRANSIT_NS = 600 * SECOND_NS
+_NO_FACTS = no_facts()
 _MOST_ROWS, _MOST_CONTACT_ROWS = 2_000_000, 500_000
 
 
@@ -42,7 +43,7 @@ class Machine:
         self.layout = Layout(site, contacts=_contacts(site))
         self.series = keeping.unpack_series(snapshot)
         self.intake = Intake(self.layout, series=self.series)
-        self.recent = _shelves(site)
+        self.recent = _shelves(site, self.layout)
         self.derive = SnowDepth(self.layout, series=self.series)
         self.checks = ChosenChecks(site, self.layout)
         orders = _orders(self.layout)
@@ -84,21 +85,24 @@ class Machine:
                 owner.add_series(self._known_series, device_id=device_id, quantity=quantity)
             self._known_series += 1
 
-    def members(self, rows: Batch, *, clock_ns: int) -> Bytes:
-        """Return for rows (N,), in order of arrival, the bits of the timelines in which they take part."""
+    def take_in(self, rows: Batch, *, clock_ns: int) -> Facts:
+        """Return rows (N,), given in order of arrival, sorted, with the timelines in which they take part."""
+        came = arrived(rows, device_of=self.layout.device_of)
         observed, received, contact = self.timelines
-        everything = np.ones(len(rows), dtype=np.bool_)
-        parts = ((observed, everything), (received, ~rows.resent), (contact, self.layout.is_contact[rows.series]))
-        member = np.zeros(len(rows), dtype=np.uint8)
-        for timeline, takes_part in parts:
-            chosen = np.flatnonzero(takes_part)
-            in_time = timeline.admit(rows.take(chosen), clock_ns=clock_ns)
-            member[chosen[in_time]] |= timeline.order.bit
-        return member
+        member = observed.admit(came, clock_ns=clock_ns)
+        takes_part = (~came.rows.resent, self.layout.is_contact[came.rows.series])
+        for timeline, is_part in zip((received, contact), takes_part, strict=True):
+            if is_part.all():
+                member |= timeline.admit(came, clock_ns=clock_ns)
+            elif is_part.any():
+                member[is_part] |= timeline.admit(came.take(is_part), clock_ns=clock_ns)
+        return Facts(rows=came.rows, member=member, device=came.device)
 
     def news(self, found: Identified) -> dict[int, News]:
         """Return by bit what `found` changes in each timeline and in the record."""
         bits = (*(timeline.order.bit for timeline in self.timelines), IN_RECORD)
+        if found.is_all_new:
+            return dict.fromkeys(bits, News(added=found.facts, lost=_NO_FACTS, gained=_NO_FACTS))
         moved = self.recent.facts(found.moved)
         return {
             bit: News(
@@ -111,22 +115,14 @@ class Machine:
 
     def note(self, found: Identified, *, now_ns: int) -> None:
         """Put what was found on the shelves."""
-        self.recent.set_standing(found.moved, found.now)
-        is_contact = self.layout.is_contact[found.facts.rows.series]
-        for shelf, mine in zip(self.recent.shelves, (~is_contact, is_contact), strict=True):
-            shelf.add(found.facts.take(mine), standing=found.standing[mine], arrived_ns=now_ns)
+        if len(found.moved):
+            self.recent.set_standing(found.moved, found.now)
+        self.recent.add(found.facts, standing=found.standing, arrived_ns=now_ns)
 
     def drop_outdated(self, *, now_ns: int) -> list[Int64s]:
         """Forget rows beyond the bounds of the shelves; return the units (U,) of each timeline that became final."""
-        settled = [[np.empty(0, np.int64)] for _ in self.timelines]
-        for shelf in self.recent.shelves:
-            count = shelf.outdated(now_ns)
-            if count:
-                facts = shelf.facts(np.arange(count))
-                for units, timeline in zip(settled, self.timelines, strict=True):
-                    units.append(timeline.forget(facts))
-                shelf.drop(count)
-        return [np.concatenate(units) for units in settled]
+        dropped = self.recent.drop_outdated(now_ns)
+        return [timeline.forget(dropped) for timeline in self.timelines]
 
     def record(self, rows: Batch) -> Batch:
         """Return `rows` (N,) that are too old to be judged and what follows from them, flagged."""
@@ -150,9 +146,10 @@ def _contacts(site: Site) -> frozenset[str]:
     )
 
 
-def _shelves(site: Site) -> RecentShelves:
+def _shelves(site: Site, layout: Layout) -> RecentShelves:
     lateness_ns = site.ingest.lateness_s * SECOND_NS
     return RecentShelves(
+        layout,
         most=RecentRows("most", Bounds(age_ns=max(_DAY_NS, 5 * lateness_ns), rows=_MOST_ROWS)),
         contacts=RecentRows("contacts", Bounds(age_ns=2 * CONTACT_LATENESS_NS + 2 * _DAY_NS, rows=_MOST_CONTACT_ROWS)),
     )

@@ -23,11 +23,11 @@ from devices.site import Site
 from ingest import keeping
 from ingest.batch import Batch, Bools, Int64s, SeriesIndex, concat, empty_batch
 from ingest.events import Mark, as_event, in_order
-from ingest.facts import IN_OBSERVED, IN_RECORD, facts_of, value_bits
+from ingest.facts import IN_OBSERVED, IN_RECORD, value_bits
 from ingest.machine import Machine
 from ingest.runs import is_first, latest
 from ingest.setup import require_valid, severities
-from ingest.timeline import NEVER_NS, News, Span, Timeline, Verdict
+from ingest.timeline import NEVER_NS, News, Plan, Span, Timeline, Verdict
 
 Snapshot = Mapping[str, bytes]
 """Everything the pipeline remembers, by key, as the journal gives it back at start."""
@@ -121,15 +121,12 @@ class Pipeline:
             return self._nothing_new()
         rows, refused = machine.intake.sift(rows, now_ns=moment.now_ns)
         machine.learn_series()
-        found = machine.dedup.sort_out(facts_of(rows, member=machine.members(rows, clock_ns=told_ns)))
+        found = machine.dedup.sort_out(machine.take_in(rows, clock_ns=told_ns))
         news = machine.news(found)
         plans = [t.plan(news[t.order.bit], due=units) for t, units in zip(machine.timelines, due, strict=True)]
-        apart = _apart(machine.timelines[0], news)
+        apart = _apart(machine.timelines[0], plans[0], news)
         machine.note(found, now_ns=moment.now_ns)
-        verdicts = [
-            t.judge(plan, added=news[t.order.bit].added, span=span)
-            for t, plan in zip(machine.timelines, plans, strict=True)
-        ]
+        verdicts = [timeline.judge(plan, span) for timeline, plan in zip(machine.timelines, plans, strict=True)]
         for agenda, plan in zip(machine.agendas, plans, strict=True):
             agenda.refresh(plan.touched, after_ns=due_ns)
         observations = self._observations(verdicts[0], apart=apart)
@@ -204,14 +201,13 @@ class Pipeline:
         return {keeping.CLOCK: keeping.pack_clock(self._due_ns, self._away), **changed} if changed else {}
 
 
-def _apart(observed: Timeline, news: Mapping[int, News]) -> Batch:
+def _apart(observed: Timeline, plan: Plan, news: Mapping[int, News]) -> Batch:
     """Return the new readings (N,) that are not judged, because they came or were recognised too late; sorted."""
-    record, judged = news[IN_RECORD], news[IN_OBSERVED]
-    rows = concat([record.added.rows, record.gained.rows])
-    open_rows = concat([observed.relevant(facts) for facts in (judged.added, judged.gained)])
-    if len(open_rows) == len(rows):
+    record = news[IN_RECORD]
+    if plan.opened == len(record.added) + len(record.gained):
         return empty_batch()
-    return _sorted(rows.take(~_has_name(rows, among=open_rows)))
+    rows = concat([record.added.rows, record.gained.rows])
+    return _sorted(rows.take(~_has_name(rows, among=observed.opened(news[IN_OBSERVED]))))
 
 
 def _sorted(rows: Batch) -> Batch:

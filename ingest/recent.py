@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ingest.batch import Batch, Bools, Bytes, Int64s, concat
-from ingest.facts import Facts, facts_of
+from ingest.facts import Facts, concat_facts, no_facts
 from ingest.flags import UNKNOWN
+from ingest.layout import Layout
 from ingest.state import GrowingArray
 
 CHUNK_ROWS = 128
@@ -91,10 +92,6 @@ class RecentRows:
         fields: dict[str, Any] = {field: self._columns[field].values[places] for field in _BATCH_FIELDS}
         return Batch(**fields, flag=np.full(len(places), UNKNOWN, dtype=np.uint8))
 
-    def facts(self, places: Int64s) -> Facts:
-        """Return the facts at `places` (M,)."""
-        return facts_of(self.take(places), member=self.member[places])
-
     def outdated(self, now_ns: int) -> int:
         """Return how many rows at the front are older than the bounds allow, in whole chunks.
 
@@ -150,14 +147,23 @@ class RecentShelves:
     Places on the shelf of contacts are negative: -1 is its first row.
     """
 
-    def __init__(self, *, most: RecentRows, contacts: RecentRows) -> None:
+    def __init__(self, layout: Layout, *, most: RecentRows, contacts: RecentRows) -> None:
         """Put rows whose series is a contact on `contacts`, all others on `most`."""
-        self._most, self._contacts = most, contacts
+        self._layout, self._most, self._contacts = layout, most, contacts
 
     @property
     def shelves(self) -> tuple[RecentRows, RecentRows]:
         """Both shelves."""
         return self._most, self._contacts
+
+    def add(self, facts: Facts, *, standing: Bytes, arrived_ns: int) -> None:
+        """Put rows (N,) and for what they stand (N,) at the end of their shelves."""
+        is_contact = self._layout.is_contact[facts.rows.series]
+        if not is_contact.any():
+            self._most.add(facts, standing=standing, arrived_ns=arrived_ns)
+            return
+        for shelf, mine in ((self._most, ~is_contact), (self._contacts, is_contact)):
+            shelf.add(facts.take(mine), standing=standing[mine], arrived_ns=arrived_ns)
 
     def find(self, is_wanted: Bools, *, arrived_since_ns: int) -> Int64s:
         """Return the places (M,) of rows whose series `is_wanted` (S,) that arrived since then."""
@@ -174,7 +180,19 @@ class RecentShelves:
 
     def facts(self, places: Int64s) -> Facts:
         """Return the facts at `places` (M,), those of `most` first."""
-        return facts_of(self.take(places), member=self.member(places))
+        rows = self.take(places)
+        return Facts(rows=rows, member=self.member(places), device=self._layout.device_of[rows.series])
+
+    def drop_outdated(self, now_ns: int) -> Facts:
+        """Forget rows beyond the bounds and return them (M,); usually none."""
+        dropped: list[Facts] = []
+        for shelf in self.shelves:
+            count = shelf.outdated(now_ns)
+            if count:
+                places = np.arange(count)
+                dropped.append(self.facts(places if shelf is self._most else -1 - places))
+                shelf.drop(count)
+        return concat_facts(dropped) if dropped else no_facts()
 
     def standing(self, places: Int64s) -> Bytes:
         """Return for what the rows at `places` (M,) stand, in the order of `take`."""

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ingest.batch import Bools, Int64s
+from ingest.batch import Bools, Int32s, Int64s
 
 Array = np.ndarray[Any, Any]
+
+# numpy sorts numbers of 16 bits by radix, all longer ones by comparing
+_RADIX_BITS = 16
 
 
 def is_first(ids: Array) -> Bools:
@@ -26,6 +29,26 @@ def is_last(ids: Array) -> Bools:
     last = np.ones(len(ids), dtype=np.bool_)
     np.not_equal(ids[1:], ids[:-1], out=last[:-1])
     return last
+
+
+def is_rising(values: Array) -> bool:
+    """Return whether no value is less than the one before it."""
+    return bool((values[1:] >= values[:-1]).all())
+
+
+def are_sorted(number: Array, then: Array, last: Array) -> bool:
+    """Return whether rows (N,) stand in the order of three columns, the first of which decides first."""
+    is_equal = number[1:] == number[:-1]
+    is_tie = is_equal & (then[1:] == then[:-1])
+    falls = (number[1:] < number[:-1]) | (is_equal & (then[1:] < then[:-1])) | (is_tie & (last[1:] < last[:-1]))
+    return not falls.any()
+
+
+def by_number(numbers: Int32s) -> Int64s:
+    """Return the order (N,) of numbers >= 0, equal ones as they stand. A radix sort: its cost goes with N alone."""
+    order = np.argsort(numbers.astype(np.uint16), kind="stable")
+    high = numbers >> _RADIX_BITS
+    return order[np.argsort(high[order].astype(np.uint16), kind="stable")] if high.any() else order
 
 
 def latest(is_known: Bools) -> Int64s:

@@ -14,17 +14,19 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from ingest.batch import Batch, Bools, Int32s, Int64s, concat, empty_batch
+from ingest.batch import Batch, Bools, Bytes, Int32s, Int64s, concat, empty_batch
 from ingest.events import Mark, difference
-from ingest.facts import Facts
+from ingest.facts import Arrived, Facts
 from ingest.layout import Layout
 from ingest.plugins import View
 from ingest.recent import RecentShelves
-from ingest.runs import is_first, running_max
+from ingest.runs import are_sorted, is_first, running_max
 from ingest.state import StateTable
 
 NEVER_NS = np.iinfo(np.int64).min
 _FAR_BEHIND = 3
+_NOBODY = np.empty(0, np.int64)
+_SCAN_BEYOND = 64  # with more than every 64th unit, marking them in a mask is faster than sorting
 # a row may have arrived before its own observed time by as much as readings may be ahead of the clock
 _AHEAD_NS = 86_400_000_000_000
 
@@ -90,11 +92,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Which units (U,) are to be judged, which of them from `base` on, and the rows that those held so far."""
+    """Which units (U,) are to be judged, which of them from `base` on, and the rows that those held so far.
+
+    `added` are the new rows (N,) to judge and `added_unit` (N,) their units; `opened` is how many rows are to be judged
+    that were not before.
+    """
 
     touched: Int64s
     again: Int64s
     held_before: Batch
+    added: Batch
+    added_unit: Int32s
+    opened: int
 
 
 class Timeline:
@@ -107,49 +116,49 @@ class Timeline:
         units = len(order.lateness_ns)
         self._newest_ns, self._mid_ns, self._base_ns = (np.full(units, NEVER_NS) for _ in range(3))
         self._before_ns = self._newest_ns.copy()
+        self._is_marked = np.zeros(units, dtype=np.bool_)
         self._reach_ns = order.lateness_ns + order.slack_ns
 
-    def admit(self, rows: Batch, *, clock_ns: int) -> Bools:
-        """Return which rows (N,), in order of arrival, come in time to be judged, and note how new they are."""
-        unit, time_ns = self._unit(rows), self._time(rows)
-        lateness_ns = self.order.lateness_ns[unit]
-        self._before_ns = self._newest_ns.copy()
+    def admit(self, came: Arrived, *, clock_ns: int) -> Bytes:
+        """Return this timeline's bit for rows (N,) that come in time to be judged, else 0; note how new they are."""
+        unit, time_ns = self._unit(came.device), self._time(came.rows)
+        known_ns, lateness_ns = self._newest_ns[unit], self.order.lateness_ns[unit]
+        self._before_ns[unit] = known_ns
         if self.order.by == "received_ns":
             oldest_ns = max(clock_ns, NEVER_NS // 2) - lateness_ns
         else:
-            oldest_ns = np.maximum(self._newest_at_arrival(unit, time_ns), NEVER_NS // 2) - lateness_ns
+            newest_ns = np.maximum(time_ns, known_ns)
+            if not came.is_by_time:
+                newest_ns = _newest_at_arrival(newest_ns, unit=unit, place=came.place)
+            oldest_ns = newest_ns - lateness_ns
         np.maximum.at(self._newest_ns, unit, time_ns)
         in_time: Bools = (time_ns >= oldest_ns) & (time_ns > self._base_ns[unit])
-        return in_time
-
-    def _newest_at_arrival(self, unit: Int32s, time_ns: Int64s) -> Int64s:
-        """Return for each row (N,) the newest time of its unit when it arrived, the row itself included."""
-        order = np.argsort(unit, kind="stable")
-        newest_ns = np.empty_like(time_ns)
-        given_ns = np.maximum(time_ns, self._newest_ns[unit])[order]
-        newest_ns[order] = running_max(given_ns, first=is_first(unit[order]))
-        return newest_ns
+        return in_time.view(np.uint8) * np.uint8(self.order.bit)
 
     def plan(self, news: News, *, due: Int64s) -> Plan:
         """Return what is to be judged because of `news` and because units are `due`; call before the news are noted."""
-        added, lost, gained = (self.relevant(facts) for facts in (news.added, news.lost, news.gained))
-        unit, changed = self._unit(added), self._unit(concat([lost, gained]))
-        is_late = self._time(added) <= self._before_ns[unit]
-        again = _distinct(unit[is_late], changed)
-        touched = _distinct(unit, changed, due)
-        return Plan(touched=touched, again=again, held_before=self._held(again))
+        added = news.added.where((news.added.member & self.order.bit) != 0)
+        lost, gained = self._open(news.lost), self._open(news.gained)
+        unit = self._unit(added.device)
+        changed = self._distinct(self._unit(lost.device), self._unit(gained.device))
+        is_late = self._time(added.rows) <= self._before_ns[unit]
+        again = self._distinct(unit[is_late], changed) if len(changed) or is_late.any() else _NOBODY
+        return Plan(
+            touched=self._distinct(unit, changed, due), again=again, held_before=self._held(again), added=added.rows,
+            added_unit=unit, opened=len(added) + len(gained),
+        )  # fmt: skip
 
-    def judge(self, plan: Plan, *, added: Facts, span: Span) -> Verdict:
+    def judge(self, plan: Plan, span: Span) -> Verdict:
         """Judge as planned, once the news are noted on the shelves."""
         if not len(plan.touched):
             return Verdict(before=empty_batch(), after=empty_batch(), marks=())
-        again = plan.again
+        again, rows = plan.again, plan.added
         self._rewind(again)
         before = self._judge.judge(plan.held_before, View(units=plan.touched, due_ns=span.told_ns))
-        self._rewind(again)
-        rows = self.relevant(added)
-        fresh = rows.take(~np.isin(self._unit(rows), again)) if len(again) else rows
-        rows = self._sorted(concat([fresh, self._held(again)]))
+        if len(again):
+            self._rewind(again)
+            rows = concat([rows.take(~np.isin(plan.added_unit, again)), self._held(again)])
+        rows = self._sorted(rows)
         after = self._judge.judge(rows, View(units=plan.touched, due_ns=span.due_ns))
         self._follow(plan.touched)
         self._catch_up(again)
@@ -173,6 +182,8 @@ class Timeline:
 
     def _catch_up(self, units: Int64s) -> None:
         """Move `base` on where units were judged again so often that it could not follow."""
+        if not len(units):
+            return
         behind_ns = np.maximum(self._newest_ns[units] // 2 - self._base_ns[units] // 2, 0)
         for unit in units[behind_ns > _FAR_BEHIND * self._reach_ns[units] // 2].tolist():
             one = np.array([unit])
@@ -189,7 +200,7 @@ class Timeline:
 
     def forget(self, facts: Facts) -> Int64s:
         """Make final what rests on rows that are about to be dropped from the shelves; return its units (U,)."""
-        units = np.unique(self._unit(self.relevant(facts))).astype(np.int64)
+        units = self._distinct(self._unit(self._open(facts).device)) if len(facts) else _NOBODY
         self.settle(units)
         return units
 
@@ -211,23 +222,40 @@ class Timeline:
         places = self._recent.find(is_wanted, arrived_since_ns=since_ns)
         places = places[(self._recent.standing(places) & self.order.bit) != 0]
         facts = self._recent.facts(places)
-        return self._sorted(self.relevant(facts))
+        return self._sorted(self._open(facts).rows)
 
-    def is_open(self, facts: Facts) -> Bools:
+    def _is_open(self, facts: Facts) -> Bools:
         """Return which rows (N,) take part and are newer than `base`, so that they can still be judged."""
         is_member = (facts.member & self.order.bit) != 0
-        is_open: Bools = is_member & (self._time(facts.rows) > self._base_ns[self._unit(facts.rows)])
+        is_open: Bools = is_member & (self._time(facts.rows) > self._base_ns[self._unit(facts.device)])
         return is_open
 
-    def relevant(self, facts: Facts) -> Batch:
-        """Return the rows that `is_open`."""
-        return facts.rows.where(self.is_open(facts)) if len(facts) else facts.rows
+    def _open(self, facts: Facts) -> Facts:
+        return facts.where(self._is_open(facts)) if len(facts) else facts
+
+    def opened(self, news: News) -> Batch:
+        """Return the rows that are to be judged and were not before; call before the news are noted."""
+        return concat([self._open(news.added).rows, self._open(news.gained).rows])
+
+    def _distinct(self, *parts: Int32s | Int64s) -> Int64s:
+        """Return each of the units once, in rising order."""
+        given = [part for part in parts if len(part)]
+        if sum(map(len, given)) * _SCAN_BEYOND < len(self._is_marked):
+            return np.unique(np.concatenate(given)).astype(np.int64) if given else _NOBODY
+        for part in given:
+            self._is_marked[part] = True
+        units = np.flatnonzero(self._is_marked)
+        self._is_marked[units] = False
+        return units
 
     def _sorted(self, rows: Batch) -> Batch:
-        return rows.take(np.lexsort((rows.seq, self._time(rows), rows.series)))
+        time_ns = self._time(rows)
+        if are_sorted(rows.series, time_ns, rows.seq):
+            return rows
+        return rows.take(np.lexsort((rows.seq, time_ns, rows.series)))
 
-    def _unit(self, rows: Batch) -> Int32s:
-        return self.order.unit_of_device[self._layout.device_of[rows.series]]
+    def _unit(self, device: Int32s) -> Int32s:
+        return self.order.unit_of_device[device]
 
     def _time(self, rows: Batch) -> Int64s:
         return rows.observed_ns if self.order.by == "observed_ns" else rows.received_ns
@@ -254,6 +282,9 @@ class Timeline:
         return np.arange(len(self._newest_ns))
 
 
-def _distinct(*parts: Int32s | Int64s) -> Int64s:
-    given = [part for part in parts if len(part)]
-    return np.unique(np.concatenate(given)).astype(np.int64) if given else np.empty(0, np.int64)
+def _newest_at_arrival(newest_ns: Int64s, *, unit: Int32s, place: Int64s) -> Int64s:
+    """Return for each row (N,) the largest `newest_ns` of its unit up to its `place` of arrival."""
+    order = np.lexsort((place, unit))
+    largest_ns = np.empty_like(newest_ns)
+    largest_ns[order] = running_max(newest_ns[order], first=is_first(unit[order]))
+    return largest_ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.facts import ALL_BITS, Facts, facts_of, value_bits
+from ingest.facts import ALL_BITS, Facts, value_bits
 from ingest.recent import CHUNK_ROWS, Bounds, RecentRows
 from ingest.spans import Spans
 from ingest.state import GrowingArray, StateTable
@@ -66,7 +66,8 @@ def facts(count: int) -> Facts:
     from ingest.batch import SeriesIndex, batch_from_readings
 
     rows = batch_from_readings([reading("a", "distance", 1.0, at_s=n) for n in range(count)], SeriesIndex())
-    return facts_of(rows, member=np.full(count, ALL_BITS, dtype=np.uint8))
+    member = np.full(count, ALL_BITS, dtype=np.uint8)
+    return Facts(rows=rows, member=member, device=np.zeros(count, np.int32))
 
 
 def standing(count: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
