@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -25,8 +24,9 @@ from alerts.store import AlertStore, open_store
 from alerts.store_read import ALERTS_FILE
 from alerts.watchdog import SUBJECT, IngestWatch, event_of
 from devices.clock import Clock
+from devices.hold import hold, when_possible
 from devices.logs import setup_logging
-from devices.model import PermanentError, TransientError
+from devices.model import TransientError
 from devices.site import Site
 from devices.wake import ALERTS_WAKE, API_WAKE, Bell, Listener
 from ingest.journal_read import JournalReader
@@ -59,12 +59,15 @@ def run_alerts(options: AlertsOptions, stop: Event) -> None:
     or when the key of the links is damaged.
     """
     setup_logging(service="alerts")
-    with ExitStack() as stack:
-        stack.enter_context(_held(options.data_dir / _LOCK_FILE))
-        store = _open_when_possible(options, stop)
+    lock = when_possible(lambda: hold(options.data_dir / _LOCK_FILE, what="alert service"), stop, on_fault=_say_fault)
+    if lock is None:
+        return
+    with lock:
+        path = options.data_dir / ALERTS_FILE
+        store = when_possible(lambda: open_store(path, now_ns=options.clock.now_ns()), stop, on_fault=_say_fault)
         if store is not None:
-            stack.callback(store.close)
-            _serve(options, store, stop)
+            with closing(store):
+                _serve(options, store, stop)
 
 
 def _serve(options: AlertsOptions, store: AlertStore, stop: Event) -> None:
@@ -217,29 +220,5 @@ class _Service:
             self._beat_s = time.monotonic()
 
 
-def _open_when_possible(options: AlertsOptions, stop: Event) -> AlertStore | None:
-    """Open the store, waiting for a disk that is full or away; None when told to stop before."""
-    backoff_s = _BACKOFF_FIRST_S
-    while not stop.is_set():
-        try:
-            return open_store(options.data_dir / ALERTS_FILE, now_ns=options.clock.now_ns())
-        except TransientError as error:
-            if backoff_s == _BACKOFF_FIRST_S:
-                log.error("step_failing", extra={"step": "open", "error": str(error)})
-        stop.wait(backoff_s)
-        backoff_s = min(_BACKOFF_MOST_S, backoff_s * 2)
-    return None
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Hold the folder for this process; the kernel lets go when the process ends, however it ends.
-
-    Raises PermanentError when another process holds it: `alerts.db` has one writer, and a message one sender.
-    """
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PermanentError(f"another alert service works in {path.parent}; there must be one") from None
-        yield
+def _say_fault(error: TransientError) -> None:
+    log.error("step_failing", extra={"step": "open", "error": str(error)})

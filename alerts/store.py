@@ -207,7 +207,7 @@ def open_store(path: Path, *, now_ns: int) -> AlertStore:
     except sqlite3.OperationalError as error:
         raise TransientError(f"{path.name} cannot be opened: {error}") from error
     except sqlite3.DatabaseError as error:
-        kept = _set_aside(path, now_ns=now_ns)
+        kept = _kept_as(path, now_ns=now_ns)
         log.error("alerts_file_damaged", extra={"file": path.name, "kept_as": kept, "error": str(error)})
     return _opened(path, now_ns=now_ns)
 
@@ -223,6 +223,13 @@ def _opened(path: Path, *, now_ns: int) -> AlertStore:
         connection.close()
         raise
     return AlertStore(connection)
+
+
+def _kept_as(path: Path, *, now_ns: int) -> str:
+    try:
+        return _set_aside(path, now_ns=now_ns)
+    except OSError as error:
+        raise TransientError(f"damaged {path.name} cannot be set aside: {error.strerror}") from error
 
 
 def _set_aside(path: Path, *, now_ns: int) -> str:

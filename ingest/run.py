@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from threading import Event
 
 from devices.clock import Clock
+from devices.hold import hold, when_possible
 from devices.link import LinkOptions, Subscriber
 from devices.logs import setup_logging
-from devices.model import PermanentError
+from devices.model import TransientError
 from devices.site import Site
 from ingest.consume import READINGS_TOPIC, Consumer, Parts
 from ingest.journal import JournalWriter
@@ -49,10 +47,17 @@ def run_ingest(options: IngestOptions, stop: Event) -> None:
     """Take readings from the broker of the site and commit them, until `stop` is set.
 
     Raises PermanentError when another ingest works in the same folder or a newer Satomori wrote the journal.
+    A disk that refuses is waited for.
     """
     setup_logging(service="ingest")
-    with _held(options.data_dir / _LOCK_FILE):
-        journal = _open_when_possible(options, stop)
+    lock = when_possible(lambda: hold(options.data_dir / _LOCK_FILE, what="ingest"), stop, on_fault=_say_fault)
+    if lock is None:
+        return
+    with lock:
+        path = options.data_dir / JOURNAL_FILE
+        journal = when_possible(
+            lambda: JournalWriter.open(path, now_ns=options.clock.now_ns()), stop, on_fault=_say_fault
+        )
         if journal is not None:
             _serve(options, journal, stop)
 
@@ -165,29 +170,5 @@ class _Session:
             self._fault_since_s = None
 
 
-def _open_when_possible(options: IngestOptions, stop: Event) -> JournalWriter | None:
-    """Open the journal, waiting for a disk that is full or away; None when told to stop before."""
-    backoff_s = _BACKOFF_FIRST_S
-    while not stop.is_set():
-        try:
-            return JournalWriter.open(options.data_dir / JOURNAL_FILE, now_ns=options.clock.now_ns())
-        except StorageError as error:
-            if backoff_s == _BACKOFF_FIRST_S:
-                log.error("storage_fault", extra={"error": str(error)})
-        stop.wait(backoff_s)
-        backoff_s = min(_BACKOFF_MOST_S, backoff_s * 2)
-    return None
-
-
-@contextmanager
-def _held(path: Path) -> Iterator[None]:
-    """Hold the folder for this process; the kernel lets go when the process ends, however it ends.
-
-    Raises PermanentError when another process holds it: the journal has one writer.
-    """
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PermanentError(f"another ingest works in {path.parent}; the journal has one writer") from None
-        yield
+def _say_fault(error: TransientError) -> None:
+    log.error("storage_fault", extra={"error": str(error)})
