@@ -6,7 +6,7 @@ as many bytes as it has new rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ _ROW = np.dtype(
     [("series", "<i4"), ("observed_ns", "<i8"), ("received_ns", "<i8"), ("seq", "<i8"), ("value", "<f8"),
      ("resent", "?"), ("clock", "u1"), ("member", "u1"), ("arrived_ns", "<i8")]
 )  # fmt: skip
+# how the rows of a body stand: as records (before schema 3 of the journal), or column by column
+_ROWS, _COLUMNS = b"\x00", b"\x01"
 _BATCH_FIELDS = ("series", "observed_ns", "received_ns", "seq", "value", "resent", "clock")
 
 
@@ -33,6 +35,19 @@ class Bounds:
 
     age_ns: int
     rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelfChange:
+    """What came to a shelf and left it, in rows counted from the very first one ever.
+
+    `body` holds the rows from `first_row` up to `end_row`; `dropped_rows` are gone from the front.
+    """
+
+    first_row: int
+    end_row: int
+    dropped_rows: int
+    body: bytes
 
 
 class RecentRows:
@@ -49,6 +64,7 @@ class RecentRows:
         self._standing = GrowingArray(np.uint8)
         self._dropped = 0  # rows that once stood before the first one
         self._saved = 0  # rows, counted from the very first one, that are saved
+        self._told_dropped = 0
         self._oldest_saved = 0  # the first chunk that is saved
 
     def __len__(self) -> int:
@@ -118,6 +134,32 @@ class RecentRows:
         self._saved, self._oldest_saved = rows, oldest
         return changed
 
+    def change(self) -> ShelfChange | None:
+        """Return what changed since the last call; None when nothing did."""
+        end = self._dropped + len(self)
+        first = max(self._saved, self._dropped)
+        if end == self._saved and self._dropped == self._told_dropped:
+            return None
+        columns = [column.values[first - self._dropped :] for column in self._columns.values()]
+        self._saved, self._told_dropped = end, self._dropped
+        body = b"".join([_COLUMNS, *(column.tobytes() for column in columns)])
+        return ShelfChange(first_row=first, end_row=end, dropped_rows=self._dropped, body=body)
+
+    def take_up(self, bodies: Sequence[bytes], *, first_row: int, dropped_rows: int) -> None:
+        """Hold the rows of the bodies that `change` gave, in their order, from `dropped_rows` on.
+
+        `first_row` is that of the first body. No row stands for anything until told otherwise.
+        """
+        counts = [(len(body) - 1) // _ROW.itemsize for body in bodies]
+        rows = max(0, first_row + sum(counts) - dropped_rows)
+        for number, column in enumerate(self._columns.values()):
+            column.grow(rows)
+            parts = [_column(body, number, count=count) for body, count in zip(bodies, counts, strict=True)]
+            column.values[:] = np.concatenate([column.values[:0], *parts])[dropped_rows - first_row :]
+        self._standing.grow(rows)
+        self._dropped = self._told_dropped = dropped_rows
+        self._saved = dropped_rows + rows
+
     def _chunk(self, number: int) -> bytes:
         start = max(0, number * CHUNK_ROWS - self._dropped)
         end = min(len(self), (number + 1) * CHUNK_ROWS - self._dropped)
@@ -139,6 +181,14 @@ class RecentRows:
             column.values[:] = rows[field]
         self._standing.grow(len(rows))
         self._saved, self._oldest_saved = self._dropped + len(rows), first
+
+
+def _column(body: bytes, number: int, *, count: int) -> np.ndarray[Any, Any]:
+    """Return column `number` (count,) of a body: after one byte its columns, or its rows, one after the other."""
+    if body[:1] == _ROWS:
+        return np.frombuffer(body, _ROW, count=count, offset=1)[(_ROW.names or ())[number]]
+    sizes = [_ROW[field].itemsize for field in _ROW.names or ()]
+    return np.frombuffer(body, _ROW[number], count=count, offset=1 + count * sum(sizes[:number]))
 
 
 class RecentShelves:

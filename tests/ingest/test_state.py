@@ -93,6 +93,39 @@ def test_saved_rows_come_back_and_dropped_ones_are_deleted() -> None:
     assert again.changes() == {}
 
 
+def test_changes_of_a_shelf_come_back() -> None:
+    shelf = RecentRows("x", Bounds(age_ns=100, rows=10_000))
+    bodies: list[bytes] = []
+    dropped: list[int] = []
+    for arrived_ns in range(0, 400, 100):
+        shelf.add(facts(CHUNK_ROWS), standing=standing(CHUNK_ROWS), arrived_ns=arrived_ns)
+        shelf.drop(shelf.outdated(arrived_ns - 150))
+        change = shelf.change()
+        assert change is not None
+        assert change.first_row == sum(map(len, bodies)) // 47
+        bodies.append(change.body)
+        dropped.append(change.dropped_rows)
+    again = RecentRows("x", Bounds(age_ns=100, rows=10_000))
+    again.take_up(bodies, first_row=0, dropped_rows=dropped[-1])
+    everything = np.ones(1, dtype=np.bool_)
+    places = shelf.find(everything, arrived_since_ns=0)
+    assert (dropped, len(again)) == ([0, 0, 0, CHUNK_ROWS], 3 * CHUNK_ROWS)
+    assert again.take(places).observed_ns.tolist() == shelf.take(places).observed_ns.tolist()
+    assert (
+        again.find(everything, arrived_since_ns=300).tolist() == shelf.find(everything, arrived_since_ns=300).tolist()
+    )
+    assert (again.change(), shelf.change()) == (None, None)
+
+
+def test_a_shelf_without_bodies_begins_where_it_was() -> None:
+    shelf = RecentRows("x", Bounds(age_ns=100, rows=10_000))
+    shelf.take_up([], first_row=700, dropped_rows=700)
+    shelf.add(facts(2), standing=standing(2), arrived_ns=0)
+    change = shelf.change()
+    assert change is not None
+    assert (change.first_row, change.end_row, change.dropped_rows) == (700, 702, 700)
+
+
 def test_at_most_so_many_rows_are_kept() -> None:
     shelf = RecentRows("x", Bounds(age_ns=10**18, rows=2 * CHUNK_ROWS))
     shelf.add(facts(4 * CHUNK_ROWS), standing=standing(4 * CHUNK_ROWS), arrived_ns=0)
