@@ -132,11 +132,26 @@ class SourceMaker:
         uplink = self.plugins.uplinks.get(key)
         if uplink is None:
             raise PermanentError(f"{self._where(number)}: uplink {source.uplink!r} is unknown")
-        # the session in the broker hangs on this id, so it must be the same after every start
-        link_options = LinkOptions(host=source.host, port=source.port_number, client_id=f"{self.gateway.id}-{name}")
-        feed = Subscriber(link_options, source.topics or uplink.topics)
-        mqtt_options = MqttOptions(name=name, gateway_id=self.gateway.id, uplink=key)
+        link_options = LinkOptions(host=source.host, port=source.port_number, client_id=self._session(number))
+        topics = source.topics or uplink.topics
+        feed = Subscriber(link_options, topics)
+        mqtt_options = MqttOptions(name=name, gateway_id=self.gateway.id, uplink=key, topics=topics)
         return MqttSource(mqtt_options, feed, self.intake, now_ns=self.clock.now_ns)
+
+    def _session(self, number: int) -> str:
+        """Return the client id on which the session in the broker hangs, with all that waits there for us.
+
+        Not the source's number: when another one is put before it, its messages would come to that one.
+        """
+        mine = self.gateway.source[number]
+        alike = [
+            n
+            for n, other in enumerate(self.gateway.source)
+            if (other.kind, other.host, other.port_number, other.uplink)
+            == (mine.kind, mine.host, mine.port_number, mine.uplink)
+        ]
+        place = alike.index(number)
+        return f"{self.gateway.id}-{mine.uplink}" + (f"-{place + 1}" if place else "")
 
     def _http(self, number: int, source: Source) -> HttpPushSource:
         options = HttpPushOptions(

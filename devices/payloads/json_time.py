@@ -47,7 +47,8 @@ def unix_guess_ns(value: Any) -> int | None:
 def local_ns(text: Any, zone: ZoneInfo, *, form: str = "") -> int | None:
     """Return a time as ISO 8601 (or by the strptime `form`); without an offset it is of `zone`.
 
-    None for what is none, and for a local time that did not exist (a change to summer time).
+    None for what is none, and for a local time that did not exist or came twice (a change to or from summer time): the
+    second 02:30 would be taken for a copy of the first.
     """
     if not isinstance(text, str) or not text.isascii() or len(text) > _LONGEST:
         return None
@@ -56,6 +57,8 @@ def local_ns(text: Any, zone: ZoneInfo, *, form: str = "") -> int | None:
         instant = datetime.strptime(text, form) if form else datetime.fromisoformat(text)  # noqa: DTZ007
         if instant.tzinfo is None:
             instant = instant.replace(tzinfo=zone)
+            if instant.utcoffset() != instant.replace(fold=1).utcoffset():
+                return None
         since = instant.astimezone(UTC) - _EPOCH
     except (ValueError, OverflowError):
         return None

@@ -32,11 +32,23 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttOptions:
-    """One subscription of a gateway: `uplink` names the envelope of its messages."""
+    """One subscription of a gateway: `uplink` names the envelope of its messages, `topics` are those of today."""
 
     name: str
     gateway_id: str
     uplink: str
+    topics: Sequence[str]
+
+
+def covers(wanted: str, topic: str) -> bool:
+    """Tell whether a subscription to `wanted` (with + and #, also in a $share group) brings messages of `topic`."""
+    if wanted.startswith("$share/"):
+        wanted = wanted.split("/", 2)[-1]
+    levels, have = wanted.split("/"), topic.split("/")
+    if levels[-1] == "#":
+        levels.pop()
+        have = have[: len(levels)]  # a/# brings a as well
+    return len(levels) == len(have) and all(level in ("+", name) for level, name in zip(levels, have, strict=True))
 
 
 class MqttSource:
@@ -66,12 +78,21 @@ class MqttSource:
         messages = self._feed.take(timeout_s=_WAIT_S, most=_BATCH)
         if not messages:
             return 0
-        arrivals = [self._arrival(message) for message in messages]
+        arrivals = [self._arrival(message) for message in messages if self._is_wanted(message)]
         prepared = self._intake.prepare(self._options.name, arrivals, now_s=time.monotonic())
         if not self._intake.commit_until(prepared, stop):
             return 0
         self._feed.acknowledge([message.ack_token for message in messages])
         return len(messages)
+
+    def _is_wanted(self, message: Message) -> bool:
+        """A broker's session outlives our settings: topics that are no longer asked for still come, and would be heard
+        twice when another source asks for them now.
+        """
+        is_wanted = any(covers(topic, message.topic) for topic in self._options.topics)
+        if not is_wanted:
+            self._intake.count("messages_not_asked_for", 1)
+        return is_wanted
 
     def _arrival(self, message: Message) -> MessageArrival:
         return MessageArrival(

@@ -58,6 +58,7 @@ def by_subject(alerts: list[Alert]) -> dict[str, Alert]:
 
 
 @pytest.mark.bad_input(73)
+@pytest.mark.lesson(24)
 def test_forty_silent_devices_behind_a_silent_gateway_are_one_message_a_person() -> None:
     alerts, planned = plan_alerts([silence("gw-01"), *children()], town())
 

@@ -163,6 +163,7 @@ def test_nothing_is_told_twice_over_a_restart(world: World) -> None:
     assert sorted(world.mails.count_by_id().values()) == [1, 1]
 
 
+@pytest.mark.lesson(42)
 def test_a_dead_receiver_delays_nobody(world: World) -> None:
     contacts = [
         {**CONTACTS[0], "webhook_url": f"{world.hook_url}/hang"},
@@ -192,6 +193,7 @@ def test_the_heartbeat_moves_by_the_towns_clock(world: World) -> None:
     assert later - first >= 0.9 * 5400 * 10**9
 
 
+@pytest.mark.lesson(27)
 def test_ingest_that_falls_silent_is_told_and_its_return_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "SILENT_AFTER_S", 1.5)
     stop_beating = threading.Event()

@@ -202,7 +202,7 @@ def make_gateway(order: Order, port: Port, points: Points) -> Round:
     intake = Intake(decoder, spool, wake=lambda: None)
     sources = [
         MqttSource(
-            MqttOptions(name=network, gateway_id=GATEWAY_ID, uplink=uplink),
+            MqttOptions(name=network, gateway_id=GATEWAY_ID, uplink=uplink, topics=["#"]),
             Subscription(port, network),
             intake,
             now_ns=lambda: port.now_ns,

@@ -170,6 +170,7 @@ def test_a_line_that_loses_doubles_and_delays_changes_nothing(runs: Runs) -> Non
 
 
 @pytest.mark.parametrize(("process", "step"), [(process, step) for process, steps in STEPS.items() for step in steps])
+@pytest.mark.lesson(19)
 def test_killed_at(runs: Runs, process: str, step: str) -> None:
     plans = kills_at(runs, Plan(weather=STORM), process=process, step=step)
     assert plans

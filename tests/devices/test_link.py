@@ -49,6 +49,7 @@ def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return str(spoken)
 
 
+@pytest.mark.lesson(14)
 def test_what_is_acknowledged_does_not_come_again_and_the_rest_does(broker: Broker, protocol: str) -> None:
     with publisher(broker.port) as device:
         with subscriber(broker.port) as hub:
@@ -99,6 +100,7 @@ def test_a_late_acknowledgement_does_not_hit_a_message_of_the_new_connection(bro
             assert payloads(collect(hub, 3)) == list("def")
 
 
+@pytest.mark.lesson(16)
 def test_no_more_is_in_flight_than_was_allowed(broker: Broker) -> None:
     with publisher(broker.port) as device, subscriber(broker.port, max_inflight=5) as hub:
         send(device, *(str(number) for number in range(50)))
@@ -134,6 +136,7 @@ def test_without_a_broker_nothing_is_taken_for_sending(free_port: Callable[[], i
         assert link.health.refused == 1
 
 
+@pytest.mark.lesson(16)
 def test_what_a_silent_broker_does_not_answer_is_bounded(broker: Broker) -> None:
     with publisher(broker.port, max_queued=10) as device, subscriber(broker.port) as hub:
         broker.send(signal.SIGSTOP)
@@ -179,6 +182,7 @@ def test_what_was_taken_for_sending_outlives_the_broker(broker: Broker) -> None:
         wait_until(all_answered, 20.0, what="answers of the new broker")
 
 
+@pytest.mark.lesson(8)
 def test_a_half_open_connection_is_noticed_and_made_anew(broker: Broker) -> None:
     with subscriber(broker.port, keepalive_s=1) as hub:
         generation = hub.generation
@@ -218,6 +222,7 @@ def test_a_wrong_password_is_said_once(tmp_path: Path, caplog: pytest.LogCapture
     assert lost[0].startswith("refused: Not authorized")
 
 
+@pytest.mark.lesson(16)
 def test_a_full_inbox_leaves_the_rest_to_the_broker(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     with publisher(broker.port) as device, subscriber(broker.port, keepalive_s=1) as hub:
         monkeypatch.setattr(hub._inbox, "_most_items", 3)

@@ -45,6 +45,7 @@ TO_2000 = 946_684_800 * SECOND_NS - NOW_NS
         pytest.param(9 * HOUR_NS, gateway(is_refused=True), id="local time taken for UTC, ahead"),
     ],
 )
+@pytest.mark.lesson(43)
 def test_device_time_is_used_within_five_minutes(offset_ns: int | None, expected: Stamp) -> None:
     assert judge(offset_ns) == expected
 

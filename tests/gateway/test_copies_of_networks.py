@@ -90,6 +90,7 @@ def test_a_webhook_that_is_repeated_is_one_opening(after_s: float) -> None:
 
 
 @pytest.mark.bad_input(86)
+@pytest.mark.lesson(46)
 def test_data_advanced_is_the_same_message() -> None:
     clouds = Clouds()
     body = {"device": "C0FFEE", "time": str(NOW_NS // SECOND_NS), "data": "01", "seqNumber": "4095"}

@@ -29,6 +29,7 @@ from tests.support import free_port, wait_until
 PATH = f"/push/soracom/{ALL_TOKEN}"
 
 
+@pytest.mark.lesson(1)
 def test_what_is_answered_is_on_disk(tmp_path: Path) -> None:
     spool = open_spool(tmp_path)
     with pushing(spool) as client:

@@ -117,6 +117,7 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize(("kind", "fault"), [*TROUBLES, ("garbage", "garbage")])
+@pytest.mark.lesson(65)
 def test_an_instrument_that_speaks_is_back_within_ten_seconds(tmp_path: Path, kind: str, fault: str) -> None:
     rig = speaking_rig(tmp_path)
     assert recovery_s(rig, kind=kind, fault=fault) < PROMISE_S
@@ -148,6 +149,7 @@ def test_an_sdi12_gauge_is_back_within_ten_seconds_though_its_next_round_is_far(
         pytest.param(b"X1234\r", "undecodable", id="another instrument"),
     ],
 )
+@pytest.mark.lesson(65)
 def test_bytes_that_are_no_frames_are_a_fault_and_no_data(tmp_path: Path, run: bytes, reason: str) -> None:
     class Runs:
         def hear(self, data: bytes, *, now_s: float) -> None: ...

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Event, Thread
 
+import pytest
+
 from devices.link import AckToken, Message
 from gateway.sources.mqtt_topics import MqttOptions, MqttSource
 from gateway.spool import Spool
@@ -47,10 +49,11 @@ def message(mid: int, payload: bytes, *, is_retained: bool = False) -> Message:
 
 
 def source(feed: FakeFeed, spool: Spool) -> MqttSource:
-    options = MqttOptions(name="mqtt-0", gateway_id=GATEWAY, uplink="chirpstack_v4")
+    options = MqttOptions(name="mqtt-0", gateway_id=GATEWAY, uplink="chirpstack_v4", topics=["#"])
     return MqttSource(options, feed, make_intake(spool), now_ns=lambda: NOW_NS)
 
 
+@pytest.mark.lesson(1)
 def test_a_batch_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     spool = open_spool(tmp_path)
     feed = FakeFeed(spool, [message(i, chirp(fCnt=i).message.payload) for i in range(1, 6)])

@@ -62,7 +62,7 @@ def listening(
 ) -> Iterator[None]:
     """A gateway that puts the network's messages into the spool."""
     feed = Subscriber(link(broker.port, "gw-mqtt-0"), [topic])
-    options = MqttOptions(name="mqtt-0", gateway_id=GATEWAY, uplink=uplink)
+    options = MqttOptions(name="mqtt-0", gateway_id=GATEWAY, uplink=uplink, topics=[topic])
     stop = Event()
     source = MqttSource(options, feed, make_intake(spool), now_ns=lambda: NOW_NS)
     thread = Thread(target=source.run, args=(stop,), daemon=True)
@@ -97,6 +97,7 @@ def wait_until_kept(broker: Broker, count: int) -> None:
 
 @needs_mosquitto
 @pytest.mark.bad_input(72, 85)
+@pytest.mark.lesson(49)
 def test_retained_ghosts_are_history_and_a_battery_report_is_no_movement(tmp_path: Path) -> None:
     spool = open_spool(tmp_path)
     with network(tmp_path) as (broker, bridge):
@@ -131,6 +132,7 @@ def test_a_last_will_says_that_the_device_is_away_and_nothing_else(tmp_path: Pat
 
 @needs_mosquitto
 @pytest.mark.bad_input(85)
+@pytest.mark.lesson(47)
 def test_what_the_broker_brings_again_after_a_break_has_the_same_identity(tmp_path: Path) -> None:
     """The first gateway took it and died before it acknowledged; the broker gives it another packet id."""
     spool = open_spool(tmp_path)

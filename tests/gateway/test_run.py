@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 import subprocess
 import sys
@@ -33,16 +32,6 @@ from tests.gateway.ptys import Line
 from tests.gateway.sites import GATEWAY, MQTT_SOURCE, SERIAL_SOURCE, make_site, site_text, spool_path
 from tests.gateway.test_decode import chirp
 from tests.support import wait_until
-
-
-@pytest.fixture(autouse=True)
-def own_log_handlers() -> Iterator[None]:
-    """Services set up the log of their process; put pytest's back."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @contextmanager
@@ -99,6 +88,7 @@ def waiting_rows(folder: Path) -> int:
 
 @pytest.mark.services
 @needs_mosquitto
+@pytest.mark.lesson(9, 10)
 def test_a_broker_that_forgets_everything_costs_nothing(tmp_path: Path) -> None:
     with town(tmp_path, "mosquitto") as (broker, hub, line, _network):
         site = make_site(sources=SERIAL_SOURCE.format(port=line.port), broker_port=broker.port)
@@ -152,6 +142,7 @@ def test_a_disk_that_is_not_there_yet_is_waited_for(tmp_path: Path, caplog: pyte
 
 
 @pytest.mark.bad_input(88)
+@pytest.mark.lesson(43)
 def test_nothing_is_read_before_the_clock_is_set(caplog: pytest.LogCaptureFixture) -> None:
     stop = Event()
     boot = Clock(real_start_ns=time.monotonic_ns(), town_start_ns=0, speed=1e-9)

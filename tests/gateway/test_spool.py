@@ -32,6 +32,7 @@ def test_rows_come_back_byte_for_byte(tmp_path: Path) -> None:
     assert (stored.body, stored.received_ns) == (body, START_NS + 1_500_000_000)
 
 
+@pytest.mark.lesson(3)
 def test_a_committed_row_survives_the_process(tmp_path: Path) -> None:
     spool = open_spool(tmp_path)
     spool.append([row(0), row(1)])
@@ -172,6 +173,7 @@ def test_every_column_is_under_the_checksum(tmp_path: Path, change: str) -> None
     assert len(spool.found_damaged()) == 1
 
 
+@pytest.mark.lesson(3)
 def test_durability_settings_are_on(tmp_path: Path) -> None:
     db = open_spool(tmp_path)._db
     settings = {name: db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}

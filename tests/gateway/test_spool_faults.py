@@ -50,6 +50,7 @@ Change = Callable[[Spool], None]
 
 
 @FAULTS
+@pytest.mark.lesson(4)
 def test_a_disk_that_refuses_takes_nothing_and_recovers(
     tmp_path: Path, break_it: Change, mend_it: Change, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -136,6 +137,7 @@ def missing_table(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [truncated, zeroed_pages, wrong_header, nothing_but_noise, another_program, missing_table]
 )
+@pytest.mark.lesson(20)
 def test_a_damaged_file_is_set_aside_at_start(
     tmp_path: Path, damage: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_damaged_file_is_set_aside_at_start(
 
 
 @pytest.mark.parametrize(("damage", "at_least"), [(truncated, 50), (zeroed_pages, 250)])
+@pytest.mark.lesson(20)
 def test_readable_unsent_rows_of_a_damaged_file_are_taken_over(
     tmp_path: Path, damage: Callable[[Path], None], at_least: int
 ) -> None:

@@ -87,6 +87,7 @@ def test_the_file_may_grow_again_when_the_disk_has_room(tmp_path: Path, caplog: 
     assert [r.message for r in caplog.records] == ["spool_fault", "spool_fault_over"]
 
 
+@pytest.mark.lesson(4)
 def test_a_spool_that_filled_its_disk_itself_gets_free_again(small_disk: Path) -> None:
     spool = open_spool(small_disk)
     taken = fill(spool)

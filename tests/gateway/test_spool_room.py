@@ -29,6 +29,7 @@ def kept(spool: Spool) -> Counter[str]:
     return Counter(device_id for (device_id,) in spool._db.execute("SELECT device_id FROM rows"))
 
 
+@pytest.mark.lesson(5)
 def test_the_file_never_exceeds_its_bound_and_the_sum_is_exact(tmp_path: Path) -> None:
     spool = open_spool(tmp_path, max_bytes=MIB)
     most = 0

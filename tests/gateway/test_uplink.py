@@ -45,6 +45,7 @@ def test_messages_state_epoch_floor_and_row(town: Town) -> None:
     assert (records[0]["epoch"], records[0]["floor"]) == (town.spool.epoch, 1)
 
 
+@pytest.mark.lesson(1)
 def test_an_mqtt_acknowledgement_alone_changes_nothing(town: Town) -> None:
     town.add(1)
     town.step()
@@ -63,6 +64,7 @@ def test_messages_keep_their_bounds(town: Town, count: int, per_row: int) -> Non
     assert max(len(payload) for payload in town.link.sent) > 40_000
 
 
+@pytest.mark.lesson(8)
 def test_what_got_no_receipt_is_sent_again_after_two_seconds(town: Town) -> None:
     town.add(2)
     town.step()
@@ -88,6 +90,7 @@ def test_a_hub_that_is_down_gets_one_message_at_growing_intervals(town: Town) ->
     assert set(pauses) == {30}
 
 
+@pytest.mark.lesson(11)
 def test_a_hub_that_comes_back_is_served_at_once(town: Town) -> None:
     town.add(1)
     for _ in range(600):
@@ -100,6 +103,7 @@ def test_a_hub_that_comes_back_is_served_at_once(town: Town) -> None:
     assert town.step() == 1
 
 
+@pytest.mark.lesson(10)
 def test_a_new_connection_sends_all_that_is_unconfirmed(town: Town) -> None:
     town.add(2)
     town.step()
@@ -148,6 +152,7 @@ def test_a_restart_sends_what_was_not_confirmed_and_nothing_else(town: Town) -> 
     assert sent_rows(town) == [3, 4]
 
 
+@pytest.mark.lesson(13)
 def test_live_rows_go_before_backlog_and_only_backlog_is_marked(town: Town) -> None:
     town.add(600, age_s=3_600)
     town.restart()
@@ -192,6 +197,7 @@ def test_the_age_before_a_restart_counts_in_town_time(tmp_path: Path) -> None:
     assert town.hub.resent == {1: True, 2: True, 3: False, 4: False}
 
 
+@pytest.mark.lesson(12)
 def test_backlog_never_takes_more_than_its_share_of_the_window(town: Town) -> None:
     town.add(20_000, age_s=3_600)
     town.restart()

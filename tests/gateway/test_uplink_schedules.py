@@ -93,6 +93,7 @@ class Schedule:
 
 
 @pytest.mark.parametrize("seed", range(40))
+@pytest.mark.lesson(7, 19)
 def test_every_committed_row_reaches_the_hub_once(tmp_path: Path, seed: int) -> None:
     schedule = Schedule(tmp_path, seed)
     schedule.run(200)

@@ -31,6 +31,7 @@ def hub(tmp_path: Path, link: FakeLink) -> Iterator[Hub]:
 
 
 class TestOrder:
+    @pytest.mark.lesson(6)
     def test_acknowledged_and_receipted_only_after_the_commit(self, hub: Hub, link: FakeLink) -> None:
         send_from_gateway(link, [1, 2, 3])
         do_steps(hub, ["take", "process", "acknowledge", "send_receipts"])
@@ -42,6 +43,7 @@ class TestOrder:
 
     @pytest.mark.parametrize("last_step", range(len(STEPS) + 1))
     @pytest.mark.parametrize("round_no", [0, 1, 2])
+    @pytest.mark.lesson(19)
     def test_killed_after_any_step_the_end_is_the_same(
         self, tmp_path: Path, link: FakeLink, last_step: int, round_no: int
     ) -> None:
@@ -124,6 +126,7 @@ class TestBadInput:
         assert link.in_flight == {}
         assert hub.stored() == {"snow-1": 1}
 
+    @pytest.mark.lesson(49)
     def test_retained_messages_are_history(self, hub: Hub, link: FakeLink) -> None:
         link.send("readings/v1/direct", pack(reading()), is_retained=True)
         hub.step()
@@ -173,6 +176,7 @@ class TestBadInput:
 
 
 class TestStorageFault:
+    @pytest.mark.lesson(4)
     def test_full_disk_acknowledges_nothing_takes_nothing_and_loses_nothing(self, hub: Hub, link: FakeLink) -> None:
         hub.step()
         fill_disk(hub.journal, hub.path)

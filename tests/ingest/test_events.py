@@ -66,6 +66,7 @@ def test_whatever_was_told_before_the_last_word_holds(story: tuple[int, ...]) ->
     assert [(event.state, event.observed_ns) for event in events] == STORIES[story[-1]]
 
 
+@pytest.mark.lesson(40)
 def test_event_id_is_the_hash_of_rule_subject_and_start() -> None:
     assert event_id("deep", subject="gauge", start_ns=1) == "d9d169c571394aa959c4a32007400eb1"
     ids = {

@@ -81,6 +81,7 @@ def test_a_time_that_another_row_still_has_is_not_withdrawn(bench: Bench) -> Non
     assert bench.server.stored == bench.journal.as_stored()
 
 
+@pytest.mark.lesson(56)
 def test_a_journal_that_has_forgotten_is_copied_again(bench: Bench) -> None:
     bench.journal.add(60)
     bench.run()
@@ -110,6 +111,7 @@ def test_rows_that_share_a_time_are_copied_across_pages(bench: Bench) -> None:
         Answer(drops=True),
     ],
 )
+@pytest.mark.lesson(52)
 def test_faults_delay_and_lose_nothing(bench: Bench, fault: Answer) -> None:
     number = iter(range(10_000))
     bench.server.plan = lambda _: fault if next(number) % 3 == 1 else ACCEPT
@@ -120,6 +122,7 @@ def test_faults_delay_and_lose_nothing(bench: Bench, fault: Answer) -> None:
     assert bench.counter("away_spells") > 0
 
 
+@pytest.mark.lesson(53)
 def test_the_one_bad_point_goes_aside(bench: Bench) -> None:
     bench.journal.add(200)
     bad = str(T_NS + 77)
@@ -137,6 +140,7 @@ def test_the_one_bad_point_goes_aside(bench: Bench) -> None:
     assert bench.counter("refused") == 1
 
 
+@pytest.mark.lesson(54)
 def test_a_lone_bad_point_does_not_stop_what_comes_after(bench: Bench) -> None:
     bench.server.plan = lambda lines: Answer(status=422, takes=False) if lines[0].endswith(str(T_NS + 1)) else ACCEPT
     bench.journal.add(1)
@@ -164,6 +168,7 @@ def test_too_large_writes_are_halved(bench: Bench) -> None:
     assert bench.counter("refused") == 0
 
 
+@pytest.mark.lesson(55)
 def test_points_too_old_are_reported_and_not_retried(bench: Bench) -> None:
     body = '{"message":"partial write: points beyond retention policy dropped=3"}'
     bench.journal.add(5)
@@ -174,6 +179,7 @@ def test_points_too_old_are_reported_and_not_retried(bench: Bench) -> None:
     assert bench.counter("accepted") == 2
 
 
+@pytest.mark.lesson(51)
 def test_what_a_killed_server_forgot_is_sent_again(bench: Bench) -> None:
     """It said yes, was killed before it had synced, and came back: the forwarder itself lives on."""
     bench.journal.add(100)
@@ -226,6 +232,7 @@ def test_a_moved_device_keeps_the_station_of_its_old_points(bench: Bench) -> Non
     assert all(int(time_ns) >= T_NS + 3 for tags, time_ns in bench.server.stored if "elsewhere" in tags)
 
 
+@pytest.mark.lesson(20)
 def test_a_damaged_book_is_set_aside_and_all_is_copied(bench: Bench) -> None:
     bench.journal.add(20)
     bench.run()

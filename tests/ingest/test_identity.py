@@ -45,6 +45,7 @@ KEPT: list[tuple[str, Frames, list[int]]] = [
 
 
 @pytest.mark.parametrize(("frames", "kept"), [case[1:] for case in KEPT], ids=[case[0] for case in KEPT])
+@pytest.mark.lesson(29, 46)
 def test_readings_that_are_left(frames: Frames, kept: list[int]) -> None:
     assert left(frames) == sorted((frames[place][0], frames[place][1]) for place in kept)
 

@@ -136,6 +136,7 @@ BATCHES = st.lists(st.tuples(READINGS, EVENTS, st.integers(1, 6)), max_size=5)
 class TestIdentity:
     @settings(deadline=None, max_examples=30)
     @given(BATCHES)
+    @pytest.mark.lesson(47)
     def test_every_batch_twice_is_every_batch_once(
         self, batches: list[tuple[list[Reading], list[object], int]]
     ) -> None:

@@ -118,6 +118,7 @@ def test_damaged_file_is_set_aside_and_work_goes_on(path: Path, damage: Callable
     assert reader.counters()["journal_damaged"] == 1
 
 
+@pytest.mark.lesson(20, 59)
 def test_what_can_be_read_is_taken_over(path: Path) -> None:
     write_history(path)
     drop_table(path)

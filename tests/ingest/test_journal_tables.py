@@ -65,6 +65,7 @@ class TestLatest:
             reader.close()
             writer.close()
 
+    @pytest.mark.lesson(25)
     def test_backlog_completes_the_record_and_is_not_heard(self, writer: JournalWriter, reader: JournalReader) -> None:
         fresh = reading(at_s=100)
         first = writer.commit(batch([fresh])).commit_no

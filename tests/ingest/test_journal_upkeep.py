@@ -98,6 +98,7 @@ def test_the_row_of_an_event_stays(path: Path, writer: JournalWriter) -> None:
     assert [(row.observed_ns - T0_NS) // SECOND_NS for row in rows] == [60, 4 * DAY_S]
 
 
+@pytest.mark.lesson(5)
 def test_very_old_rows_hours_events_batches_and_quarantine_end(path: Path, writer: JournalWriter) -> None:
     writer.commit(
         batch([reading(), reading(quantity="contact_open")], events=[event("old", at_s=1)], quarantine=[bad_input()])
@@ -132,6 +133,7 @@ def test_the_event_log_is_bounded_by_number(path: Path, writer: JournalWriter) -
     assert counters(path) == {"expired_events": 4}
 
 
+@pytest.mark.lesson(5)
 def test_batches_are_bounded_by_bytes_and_never_before_they_are_folded(path: Path) -> None:
     writer = JournalWriter.open(path, now_ns=T0_NS, keep=Keep(batches_bytes=0))
     for at_s in range(5):

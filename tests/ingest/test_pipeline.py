@@ -96,6 +96,7 @@ def test_goes_on_after_a_restart_as_if_never_stopped() -> None:
     assert ([event.state for event in outcome.events], outcome.duplicates) == ([EventState.RAISED], 1)
 
 
+@pytest.mark.lesson(59)
 def test_a_changed_site_keeps_what_still_applies() -> None:
     home = Town(SITE)
     home.take(depth(1.1, at_s=0), depth(1.1, at_s=600))

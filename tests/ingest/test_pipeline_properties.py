@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -130,6 +131,7 @@ SLOW = settings(
 
 @SLOW
 @given(st.data())
+@pytest.mark.lesson(26, 46)
 def test_order_batches_copies_and_restarts_change_nothing(data: st.DataObject) -> None:
     received = data.draw(copies(data.draw(readings())))
     deliveries = data.draw(arrivals(received))

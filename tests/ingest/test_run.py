@@ -105,6 +105,7 @@ def test_a_disk_that_refuses_writes_stops_nothing_for_good(town: IngestTown) -> 
     assert town.reader.counters()["starts"] == 1
 
 
+@pytest.mark.lesson(20, 59)
 def test_starts_on_a_damaged_journal_and_says_so(town: IngestTown) -> None:
     (town.data_dir / "journal.db").write_bytes(b"garbage " * 2_000)
     town.start_ingest()
@@ -148,6 +149,7 @@ def test_bad_use_is_one_line_and_exit_code_2(town: IngestTown, arguments: list[s
     assert (done.returncode, done.stderr.splitlines()) == (2, [line])
 
 
+@pytest.mark.lesson(27)
 def test_heartbeat_is_stamped_every_second_without_data(town: IngestTown) -> None:
     town.start_ingest()
     wait_until(lambda: town.reader.heartbeat_ns() > 0, 20.0, what="first heartbeat")

@@ -35,6 +35,7 @@ def test_deadline(waking: str, hours: int, since: str, deadline: str) -> None:
     assert rule.deadline_ns(ns(since)) == ns(deadline)
 
 
+@pytest.mark.lesson(45)
 def test_the_night_in_which_clocks_are_put_forward() -> None:
     rule = WakingHours(from_min=0, to_min=6 * 60, zone=ZoneInfo("Europe/Berlin"), limit_ns=6 * HOUR_NS)
     # that night has five hours up to 06:00, so an hour of the next one is needed

@@ -50,6 +50,7 @@ def test_nearly_all_models_are_here() -> None:
 
 @pytest.mark.bad_input(50)
 @pytest.mark.parametrize(("model", "key"), CASES, ids=[f"{model}-{key}" for model, key in CASES])
+@pytest.mark.lesson(48)
 def test_a_temperature_below_zero_stays_below_zero(model: str, key: str) -> None:
     spec = load_catalog()[model]
     frame = next(frames(spec, key))

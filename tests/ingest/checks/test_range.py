@@ -50,8 +50,12 @@ def flags_of(site: Site, quantity: str, *values: float, device_id: str = "gauge"
         ("snow_depth", -0.6, BAD),
         ("snow_depth", 20.0, GOOD),
         ("snow_depth", 20.1, BAD),
+        ("longitude", 180.0, GOOD),
+        ("longitude", 1e9, BAD),
+        ("latitude", -90.1, BAD),
     ],
 )
+@pytest.mark.lesson(63)
 def test_physical_limits_of_a_quantity(quantity: str, value: float, flag: int) -> None:
     assert flags_of(gauge(), quantity, value) == {quantity: [flag]}
 

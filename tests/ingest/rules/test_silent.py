@@ -60,10 +60,12 @@ ROWS = (
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.lesson(21, 25, 29)
 def test_when_a_device_is_silent(row: Row) -> None:
     assert changes(SITE, *row.readings, until_s=row.until_s) == row.expected
 
 
+@pytest.mark.lesson(23)
 def test_a_channel_falls_silent_while_the_device_lives() -> None:
     site = town(
         air(), rule("hush", "silent", params=PARAMS), rule("part", "silent", params=f"{PARAMS}, channel = true")
@@ -110,6 +112,7 @@ def test_without_any_rule_devices_and_gateways_are_watched_all_the_same() -> Non
     assert told(town(air(), GATEWAY), until_s=1500) == [("hut", "raised", 780), ("air", "raised", 1500)]
 
 
+@pytest.mark.lesson(30)
 def test_the_absence_of_the_hub_itself_is_no_silence() -> None:
     hub = Town(SITE)
     hub.take(heard(100))

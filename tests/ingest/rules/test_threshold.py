@@ -66,6 +66,7 @@ ROWS = (
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.lesson(31, 32, 36)
 def test_what_is_raised_and_cleared(row: Row) -> None:
     readings = [reading("air", "air_temperature", value, at_s=at_s) for at_s, value in row.values.items()]
 

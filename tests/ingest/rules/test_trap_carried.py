@@ -54,6 +54,7 @@ ROWS = (
 
 @pytest.mark.bad_input(62, 69)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.lesson(40)
 def test_when_a_trap_is_somewhere_else(row: Row) -> None:
     found = changes(SITE, *fixes(row.fixes), until_s=40 * HOUR_S)
 

@@ -135,6 +135,7 @@ def test_refused_points(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 408, 429, 500, 502, 503, 504])
+@pytest.mark.lesson(51)
 def test_a_server_that_cannot_now(status: int) -> None:
     outcome, server = answering(Answer(status=status, headers={"Location": "http://127.0.0.1:1/"}))
     assert isinstance(outcome, StoreAwayError)
@@ -153,6 +154,7 @@ def test_nobody_listens() -> None:
         store_at(f"http://127.0.0.1:{free_port()}").write(points((1.0, 1)))
 
 
+@pytest.mark.lesson(55)
 def test_points_beyond_retention_are_counted_and_not_refused() -> None:
     outcome, server = answering(Answer(status=422, body=TOO_OLD))
     assert outcome == Written(accepted=1, too_old=2)

@@ -46,6 +46,7 @@ def store(server: Victoria, *, measurement: str) -> InfluxStore:
     return InfluxStore(InfluxParams(url=server.url, bucket="b", measurement=measurement))
 
 
+@pytest.mark.lesson(51)
 def test_every_point_arrives_with_value_and_flag(server: Victoria) -> None:
     sent = points(5_000)
     written = store(server, measurement="arrives").write(sent)
