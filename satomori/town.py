@@ -108,7 +108,8 @@ def prepare_town(options: DemoOptions) -> DemoTown:
         site_path=site_path, data_dir=data_dir, api_port=api_port, clock_text=clock.as_text(), broker=options.broker,
         notice=NOTICE.format(speed=options.speed),
     )  # fmt: skip
-    services = [_mailbox(data_dir / "mailbox", smtp_port=smtp_port, http_port=mailbox_port), *town_services(site, town)]
+    mailbox = mailbox_service(data_dir / "mailbox", smtp_port=smtp_port, http_port=mailbox_port)
+    services = [mailbox, *town_services(site, town)]
     return DemoTown(
         site=site,
         site_path=site_path,
@@ -123,7 +124,8 @@ def prepare_town(options: DemoOptions) -> DemoTown:
     )
 
 
-def _mailbox(folder: Path, *, smtp_port: int, http_port: int) -> Service:
+def mailbox_service(folder: Path, *, smtp_port: int, http_port: int) -> Service:
+    """Return the process that keeps every mail sent to `smtp_port` in `folder` and shows them on `http_port`."""
     argv = (sys.executable, "-m", "satomori", "mailbox", "--data", str(folder))
     ports = ("--smtp-port", str(smtp_port), "--http-port", str(http_port))
     return Service(name="mailbox", argv=(*argv, *ports))
