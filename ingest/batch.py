@@ -82,18 +82,21 @@ class Batch:
         return self if is_wanted.all() else self.take(is_wanted)
 
 
+_EMPTY = Batch(
+    series=np.empty(0, np.int32),
+    observed_ns=np.empty(0, np.int64),
+    received_ns=np.empty(0, np.int64),
+    seq=np.empty(0, np.int64),
+    value=np.empty(0, np.float64),
+    flag=np.empty(0, np.uint8),
+    resent=np.empty(0, np.bool_),
+    clock=np.empty(0, np.uint8),
+)
+
+
 def empty_batch() -> Batch:
     """Return a Batch of no rows."""
-    return Batch(
-        series=np.empty(0, np.int32),
-        observed_ns=np.empty(0, np.int64),
-        received_ns=np.empty(0, np.int64),
-        seq=np.empty(0, np.int64),
-        value=np.empty(0, np.float64),
-        flag=np.empty(0, np.uint8),
-        resent=np.empty(0, np.bool_),
-        clock=np.empty(0, np.uint8),
-    )
+    return _EMPTY
 
 
 def concat(batches: Sequence[Batch]) -> Batch:

@@ -16,19 +16,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from devices.model import SECOND_NS, QuarantineRow
-from ingest.batch import Bools, Bytes, Int64s, SeriesIndex
+from ingest.batch import Batch, Bools, Bytes, Int64s, SeriesIndex
 from ingest.facts import ALL_BITS, IN_CONTACT, IN_OBSERVED, IN_RECEIVED, IN_RECORD, Facts, concat_facts
 from ingest.identity import Frame, FrameReader, Row, chosen_rows, pause_ns
 from ingest.layout import Layout
 from ingest.recent import RecentShelves
-from ingest.runs import is_first, is_last, latest, shifted
+from ingest.runs import Array, is_first, is_last, latest, shifted, starts_of
 from ingest.state import GrowingArray, as_mask
 
 FRAMES_BACK = 2_000
 _KEPT = IN_RECORD | IN_OBSERVED | IN_CONTACT
 _ALWAYS_NS = np.iinfo(np.int64).min
 _NOTHING, _NOWHERE = np.empty(0, np.uint8), np.empty(0, np.int64)
-
+_SAID = (
+    (np.int64, _ALWAYS_NS),
+    (np.int64, _ALWAYS_NS),
+    (np.int64, 0),
+    (np.uint8, 0),
+    (np.int64, 0),
+)
 _HEAD = np.dtype([("seq", np.int64), ("moved_ns", np.int64), ("newest_ns", np.int64)])
 
 
@@ -71,13 +77,9 @@ class Dedup:
     def sort_out(self, facts: Facts) -> Identified:
         """Return which of `facts` (N,), sorted by (series, observed time, arrival), are new."""
         self._last.grow(len(self._layout.device_of))
-        behind = self._behind(facts)
+        behind = self._behind(facts.rows)
         if len(behind):
-            facts = facts.in_order()
-            is_repeated = self._is_repeated(facts, behind)
-            if is_repeated.any():
-                facts = facts.take(~as_mask(behind[is_repeated], size=len(facts)))
-                behind = np.empty(0, np.int64) if is_repeated.all() else self._behind(facts)
+            facts, behind = self._without_repeated(facts, behind)
         doubtful = self._doubtful_devices(facts, behind)
         if not len(doubtful):
             self._note_quick(facts)
@@ -91,22 +93,34 @@ class Dedup:
         standing = np.concatenate([_all_new(quick).standing, compared.standing])
         return replace(compared, facts=merged.take(order), standing=standing[order])
 
-    def _behind(self, facts: Facts) -> Int64s:
+    def _behind(self, rows: Batch) -> Int64s:
         """Return the positions (M,) of rows that are no newer than the row before them of their series."""
-        rows, first = facts.rows, is_first(facts.rows.series)
-        before_ns = shifted(rows.observed_ns, first=first, carried=self._last.observed_ns[rows.series[first]])
-        return np.flatnonzero(rows.observed_ns <= before_ns)
+        series, observed_ns, starts = rows.series, rows.observed_ns, starts_of(rows.series)
+        stalls = np.flatnonzero((series[1:] == series[:-1]) & (observed_ns[1:] <= observed_ns[:-1]))
+        known = starts[observed_ns[starts] <= self._last.observed_ns[series[starts]]]
+        return np.concatenate([stalls + 1, known]) if len(stalls) else known
+
+    def _without_repeated(self, facts: Facts, behind: Int64s) -> tuple[Facts, Int64s]:
+        """Return the facts without those that only repeat what was said before, in order, and which lie `behind`."""
+        is_repeated = self._is_repeated(facts, behind)
+        if not is_repeated.all():
+            facts = facts.in_order()
+            is_repeated = self._is_repeated(facts, behind)
+        if is_repeated.any():
+            facts = facts.take(~as_mask(behind[is_repeated], size=len(facts)))
+        return facts, _NOWHERE if is_repeated.all() else self._behind(facts.rows)
 
     def _is_repeated(self, facts: Facts, behind: Int64s) -> Bools:
-        """Return which of the rows at `behind` (M,) say exactly what the row before them of their series said."""
-        rows, before = facts.take(behind), facts.take(np.maximum(behind - 1, 0))
-        series, last = rows.rows.series, self._last
-        # rows of one name stand in order of preference, so that only those known before can be bettered
-        against_last = (behind == 0) | (before.rows.series != series)
-        same: Bools = rows.rows.seq == np.where(against_last, last.seq[series], before.rows.seq)
-        same &= rows.bits == np.where(against_last, last.bits[series], before.bits)
-        same &= rows.rows.observed_ns == np.where(against_last, last.observed_ns[series], before.rows.observed_ns)
-        same &= ~against_last | last.is_no_worse(rows)
+        """Return which rows at `behind` (M,) say what the row before them of their series said, and are no better."""
+        rows, before, series = facts.take(behind), facts.take(np.maximum(behind - 1, 0)), facts.rows.series[behind]
+        from_shelf = (behind == 0) | (before.rows.series != series)
+        said = [
+            np.where(from_shelf, known[series], new)
+            for known, new in zip(self._last.said(), _said(before), strict=True)
+        ]
+        observed_ns, seq, bits, demerit, received_ns = _said(rows)
+        same: Bools = (observed_ns == said[0]) & (seq == said[1]) & (bits == said[2])
+        same &= (demerit > said[3]) | ((demerit == said[3]) & (received_ns >= said[4]))
         return same
 
     def _doubtful_devices(self, facts: Facts, behind: Int64s) -> Int64s:
@@ -146,7 +160,7 @@ class Dedup:
 
     def _note_quick(self, facts: Facts) -> None:
         """Take over the newest rows and counters of rows (N,), sorted by name, that nothing speaks against."""
-        self._last.note(facts.take(np.flatnonzero(is_last(facts.rows.series))))
+        self._note_last(facts)
         has_counter = facts.has_counter()
         if has_counter.any():
             device = facts.device[has_counter]
@@ -260,8 +274,10 @@ class Dedup:
         return frames
 
     def _note_newest(self, facts: Facts) -> None:
-        facts = facts.take(facts.by_name())
-        self._last.note(facts.take(is_last(facts.rows.series)))
+        self._note_last(facts.take(facts.by_name()))
+
+    def _note_last(self, facts: Facts) -> None:
+        self._last.note(facts.where(is_last(facts.rows.series)))
 
     def _conflicting(self, facts: Facts, *, standing: Bytes) -> Bools:
         """Return which rows (N,) say another value under the name of a reading, which stands."""
@@ -289,54 +305,44 @@ class Dedup:
         )  # fmt: skip
 
 
+def _said(facts: Facts) -> tuple[Array, ...]:
+    """Return what rows (N,) say, and how good they are: time, counter, value, what speaks against them, received."""
+    rows = facts.rows
+    # that a row is late speaks against it first, then that it was resent
+    demerit = facts.is_late.view(np.uint8) * np.uint8(2) + rows.resent.view(np.uint8)
+    return rows.observed_ns, rows.seq, facts.bits, demerit, rows.received_ns
+
+
 class _Newest:
     """Of each series (S,) what its newest row said; a series without a row has a time before all others."""
 
     def __init__(self) -> None:
-        self._observed_ns, self._received_ns, self._seq, self._bits = (
-            GrowingArray(np.int64, fill=_ALWAYS_NS) for _ in range(4)
-        )
-        self._demerit = GrowingArray(np.uint8)
+        self._said = [GrowingArray(dtype, fill=fill) for dtype, fill in _SAID]
 
     def grow(self, series: int) -> None:
         """Have room for so many series."""
-        if series > len(self._demerit):
-            for column in (self._observed_ns, self._received_ns, self._seq, self._bits, self._demerit):
+        if series > len(self._said[0]):
+            for column in self._said:
                 column.grow(series)
+
+    def said(self) -> list[Array]:
+        """Return the columns (S,) of `_said`."""
+        return [column.values for column in self._said]
 
     @property
     def observed_ns(self) -> Int64s:
         """Observed time of each series (S,)."""
-        return self._observed_ns.values
+        return self._said[0].values
 
     @property
     def seq(self) -> Int64s:
         """Frame counter of each series (S,)."""
-        return self._seq.values
-
-    @property
-    def bits(self) -> Int64s:
-        """Value bits of each series (S,)."""
-        return self._bits.values
+        return self._said[1].values
 
     def note(self, facts: Facts) -> None:
         """Take over one row of each of some series (M,)."""
-        rows, series = facts.rows, facts.rows.series
-        self._observed_ns.values[series], self._received_ns.values[series] = rows.observed_ns, rows.received_ns
-        self._seq.values[series], self._bits.values[series] = rows.seq, facts.bits
-        self._demerit.values[series] = _demerits(facts)
-
-    def is_no_worse(self, facts: Facts) -> Bools:
-        """Return where the newest row of the series is preferred to a row (N,) of the same name, or as good."""
-        rows, demerit = facts.rows, _demerits(facts)
-        known, received_ns = self._demerit.values[rows.series], self._received_ns.values[rows.series]
-        no_worse: Bools = (demerit > known) | ((demerit == known) & (rows.received_ns >= received_ns))
-        return no_worse
-
-
-def _demerits(facts: Facts) -> Bytes:
-    """Return what speaks first against a row (N,): that it is late, then that it was resent."""
-    return facts.is_late.view(np.uint8) * np.uint8(2) + facts.rows.resent.view(np.uint8)
+        for column, values in zip(self._said, _said(facts), strict=True):
+            column.values[facts.rows.series] = values
 
 
 def _all_new(facts: Facts) -> Identified:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ingest.batch import NO_SEQ, Batch, Bools, Bytes, Floats, Int32s, Int64s, concat, empty_batch
-from ingest.runs import Array, by_number, is_first, is_rising
+from ingest.runs import Array, by_number, is_first, is_rising, starts_of
 
 IN_OBSERVED, IN_RECEIVED, IN_CONTACT, IN_RECORD = 1, 2, 4, 8
 """Bits. In `member`: in which timelines a row may take part (it came in time, it is fresh), known when it arrives. In
@@ -28,16 +28,22 @@ class Arrived:
     """Rows (N,), sorted by (series, observed time, arrival), and the number of their device.
 
     `place` says as the how manieth each arrived; `is_by_time`: they arrived in the order of observed time.
+    `starts` (R,) are the positions where rows of another device begin.
     """
 
     rows: Batch
     device: Int32s
     place: Int64s
+    starts: Int64s
     is_by_time: bool
 
     def take(self, rows: Bools) -> Arrived:
         """Return what is where a mask (N,) is True."""
-        return replace(self, rows=self.rows.take(rows), device=self.device[rows], place=self.place[rows])
+        device = self.device[rows]
+        return Arrived(
+            rows=self.rows.take(rows), device=device, place=self.place[rows], starts=starts_of(device),
+            is_by_time=self.is_by_time,
+        )  # fmt: skip
 
 
 def arrived(rows: Batch, *, device_of: Int32s) -> Arrived:
@@ -48,7 +54,8 @@ def arrived(rows: Batch, *, device_of: Int32s) -> Arrived:
     else:
         place = by_number(rows.series) if is_by_time else np.lexsort((rows.observed_ns, rows.series))
         rows = rows.take(place)
-    return Arrived(rows=rows, device=device_of[rows.series], place=place, is_by_time=is_by_time)
+    device = device_of[rows.series]
+    return Arrived(rows=rows, device=device, place=place, starts=starts_of(device), is_by_time=is_by_time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,9 @@ class Facts:
 
     def where(self, is_wanted: Bools) -> Facts:
         """Return the facts where `is_wanted` (N,); themselves when that is all."""
-        return self if is_wanted.all() else self.take(is_wanted)
+        if is_wanted.all():
+            return self
+        return self.take(is_wanted) if is_wanted.any() else no_facts()
 
     @property
     def is_late(self) -> Bools:
@@ -130,9 +139,12 @@ class Facts:
         return is_first(rows.series) | is_first(rows.observed_ns) | is_first(rows.seq)
 
 
+_NO_FACTS = Facts(rows=empty_batch(), member=np.empty(0, np.uint8), device=np.empty(0, np.int32))
+
+
 def no_facts() -> Facts:
     """Return no facts at all."""
-    return Facts(rows=empty_batch(), member=np.empty(0, np.uint8), device=np.empty(0, np.int32))
+    return _NO_FACTS
 
 
 def concat_facts(parts: Sequence[Facts]) -> Facts:

@@ -87,6 +87,8 @@ class Machine:
 
     def take_in(self, rows: Batch, *, clock_ns: int) -> Facts:
         """Return rows (N,), given in order of arrival, sorted, with the timelines in which they take part."""
+        if not len(rows):
+            return _NO_FACTS
         came = arrived(rows, device_of=self.layout.device_of)
         observed, received, contact = self.timelines
         member = observed.admit(came, clock_ns=clock_ns)

@@ -24,6 +24,11 @@ def is_first(ids: Array) -> Bools:
     return first
 
 
+def starts_of(ids: Array) -> Int64s:
+    """Return the positions (R,) where a run of equal `ids` begins."""
+    return np.flatnonzero(is_first(ids))
+
+
 def is_last(ids: Array) -> Bools:
     """Return True where a run of equal `ids` ends."""
     last = np.ones(len(ids), dtype=np.bool_)
@@ -39,16 +44,18 @@ def is_rising(values: Array) -> bool:
 def are_sorted(number: Array, then: Array, last: Array) -> bool:
     """Return whether rows (N,) stand in the order of three columns, the first of which decides first."""
     is_equal = number[1:] == number[:-1]
-    is_tie = is_equal & (then[1:] == then[:-1])
-    falls = (number[1:] < number[:-1]) | (is_equal & (then[1:] < then[:-1])) | (is_tie & (last[1:] < last[:-1]))
-    return not falls.any()
+    if not is_rising(number) or (is_equal & (then[1:] < then[:-1])).any():
+        return False
+    ties = np.flatnonzero(is_equal & (then[1:] == then[:-1]))
+    return not len(ties) or bool((last[ties + 1] >= last[ties]).all())
 
 
 def by_number(numbers: Int32s) -> Int64s:
     """Return the order (N,) of numbers >= 0, equal ones as they stand. A radix sort: its cost goes with N alone."""
     order = np.argsort(numbers.astype(np.uint16), kind="stable")
-    high = numbers >> _RADIX_BITS
-    return order[np.argsort(high[order].astype(np.uint16), kind="stable")] if high.any() else order
+    if int(numbers.max(initial=0)) < 1 << _RADIX_BITS:
+        return order
+    return order[np.argsort((numbers[order] >> _RADIX_BITS).astype(np.uint16), kind="stable")]
 
 
 def latest(is_known: Bools) -> Int64s:

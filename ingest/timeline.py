@@ -20,12 +20,12 @@ from ingest.facts import Arrived, Facts
 from ingest.layout import Layout
 from ingest.plugins import View
 from ingest.recent import RecentShelves
-from ingest.runs import are_sorted, is_first, running_max
+from ingest.runs import are_sorted, is_first, running_max, starts_of
 from ingest.state import StateTable
 
 NEVER_NS = np.iinfo(np.int64).min
 _FAR_BEHIND = 3
-_NOBODY = np.empty(0, np.int64)
+_NOBODY, _NOBODY_32 = np.empty(0, np.int64), np.empty(0, np.int32)
 _SCAN_BEYOND = 64  # with more than every 64th unit, marking them in a mask is faster than sorting
 # a row may have arrived before its own observed time by as much as readings may be ahead of the clock
 _AHEAD_NS = 86_400_000_000_000
@@ -94,15 +94,13 @@ class Verdict:
 class Plan:
     """Which units (U,) are to be judged, which of them from `base` on, and the rows that those held so far.
 
-    `added` are the new rows (N,) to judge and `added_unit` (N,) their units; `opened` is how many rows are to be judged
-    that were not before.
+    `added` are the new rows (N,) to judge; `opened` is how many rows are to be judged that were not before.
     """
 
     touched: Int64s
     again: Int64s
     held_before: Batch
-    added: Batch
-    added_unit: Int32s
+    added: Facts
     opened: int
 
 
@@ -116,49 +114,70 @@ class Timeline:
         units = len(order.lateness_ns)
         self._newest_ns, self._mid_ns, self._base_ns = (np.full(units, NEVER_NS) for _ in range(3))
         self._before_ns = self._newest_ns.copy()
+        self._is_ahead = True  # whether the rows that came last are newer than all before of their units
         self._is_marked = np.zeros(units, dtype=np.bool_)
         self._reach_ns = order.lateness_ns + order.slack_ns
 
     def admit(self, came: Arrived, *, clock_ns: int) -> Bytes:
         """Return this timeline's bit for rows (N,) that come in time to be judged, else 0; note how new they are."""
-        unit, time_ns = self._unit(came.device), self._time(came.rows)
-        known_ns, lateness_ns = self._newest_ns[unit], self.order.lateness_ns[unit]
+        unit, time_ns = self._unit(came.device[came.starts]), self._time(came.rows)
+        known_ns, first_ns = self._newest_ns[unit], np.minimum.reduceat(time_ns, came.starts)
         self._before_ns[unit] = known_ns
-        if self.order.by == "received_ns":
-            oldest_ns = max(clock_ns, NEVER_NS // 2) - lateness_ns
-        else:
-            newest_ns = np.maximum(time_ns, known_ns)
-            if not came.is_by_time:
-                newest_ns = _newest_at_arrival(newest_ns, unit=unit, place=came.place)
-            oldest_ns = newest_ns - lateness_ns
-        np.maximum.at(self._newest_ns, unit, time_ns)
+        self._is_ahead = bool((first_ns > known_ns).all())
+        np.maximum.at(self._newest_ns, unit, np.maximum.reduceat(time_ns, came.starts))
+        # rows that came by time were in their turn the newest, or as late as they are behind those before
+        newest_ns = known_ns if came.is_by_time else self._newest_ns[unit]
+        oldest_ns = self._oldest_ns(newest_ns, unit=unit, clock_ns=clock_ns)
+        if ((first_ns >= oldest_ns) & (first_ns > self._base_ns[unit])).all():
+            return np.full(len(came.rows), self.order.bit, dtype=np.uint8)
+        return self._admit_each(came, clock_ns=clock_ns)
+
+    def _admit_each(self, came: Arrived, *, clock_ns: int) -> Bytes:
+        unit, time_ns = self._unit(came.device), self._time(came.rows)
+        newest_ns = np.maximum(time_ns, self._before_ns[unit])
+        if not came.is_by_time:
+            newest_ns = _newest_at_arrival(newest_ns, unit=unit, place=came.place)
+        oldest_ns = self._oldest_ns(newest_ns, unit=unit, clock_ns=clock_ns)
         in_time: Bools = (time_ns >= oldest_ns) & (time_ns > self._base_ns[unit])
         return in_time.view(np.uint8) * np.uint8(self.order.bit)
+
+    def _oldest_ns(self, newest_ns: Int64s, *, unit: Int32s, clock_ns: int) -> Int64s:
+        """Return how old (R,) a row of `unit` (R,) may be when the newest one of the unit is of `newest_ns` (R,)."""
+        since_ns = np.maximum(clock_ns if self.order.by == "received_ns" else newest_ns, NEVER_NS // 2)
+        oldest_ns: Int64s = since_ns - self.order.lateness_ns[unit]
+        return oldest_ns
 
     def plan(self, news: News, *, due: Int64s) -> Plan:
         """Return what is to be judged because of `news` and because units are `due`; call before the news are noted."""
         added = news.added.where((news.added.member & self.order.bit) != 0)
         lost, gained = self._open(news.lost), self._open(news.gained)
-        unit = self._unit(added.device)
         changed = self._distinct(self._unit(lost.device), self._unit(gained.device))
-        is_late = self._time(added.rows) <= self._before_ns[unit]
-        again = self._distinct(unit[is_late], changed) if len(changed) or is_late.any() else _NOBODY
+        again = self._distinct(self._late_units(added), changed)
+        came = self._unit(added.device[starts_of(added.device)])
         return Plan(
-            touched=self._distinct(unit, changed, due), again=again, held_before=self._held(again), added=added.rows,
-            added_unit=unit, opened=len(added) + len(gained),
+            touched=self._distinct(came, changed, due), again=again, held_before=self._held(again), added=added,
+            opened=len(added) + len(gained),
         )  # fmt: skip
+
+    def _late_units(self, added: Facts) -> Int32s:
+        """Return the units (M,) of rows (N,), just admitted, that are no newer than what was known of their unit."""
+        if self._is_ahead or not len(added):
+            return _NOBODY_32
+        unit = self._unit(added.device)
+        return unit[self._time(added.rows) <= self._before_ns[unit]]
 
     def judge(self, plan: Plan, span: Span) -> Verdict:
         """Judge as planned, once the news are noted on the shelves."""
         if not len(plan.touched):
             return Verdict(before=empty_batch(), after=empty_batch(), marks=())
-        again, rows = plan.again, plan.added
+        again, rows = plan.again, plan.added.rows
         self._rewind(again)
         before = self._judge.judge(plan.held_before, View(units=plan.touched, due_ns=span.told_ns))
         if len(again):
             self._rewind(again)
-            rows = concat([rows.take(~np.isin(plan.added_unit, again)), self._held(again)])
-        rows = self._sorted(rows)
+            rows = concat([rows.take(~np.isin(self._unit(plan.added.device), again)), self._held(again)])
+        if len(again) or self.order.by != "observed_ns":  # what is new stands in the order of observed time
+            rows = self._sorted(rows)
         after = self._judge.judge(rows, View(units=plan.touched, due_ns=span.due_ns))
         self._follow(plan.touched)
         self._catch_up(again)
@@ -240,8 +259,11 @@ class Timeline:
     def _distinct(self, *parts: Int32s | Int64s) -> Int64s:
         """Return each of the units once, in rising order."""
         given = [part for part in parts if len(part)]
-        if sum(map(len, given)) * _SCAN_BEYOND < len(self._is_marked):
-            return np.unique(np.concatenate(given)).astype(np.int64) if given else _NOBODY
+        count = sum(map(len, given))
+        if count <= 1:
+            return given[0].astype(np.int64) if given else _NOBODY
+        if count * _SCAN_BEYOND < len(self._is_marked):
+            return np.unique(np.concatenate(given)).astype(np.int64)
         for part in given:
             self._is_marked[part] = True
         units = np.flatnonzero(self._is_marked)
