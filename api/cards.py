@@ -204,7 +204,7 @@ def gateways_out(picture: Picture) -> list[DeviceOut]:
 
 def station_out(picture: Picture, station: Station) -> StationOut:
     """Return the card of a station. A station without devices speaks through its gateways, if it has any."""
-    members = _members(picture.town, station.id)
+    members = member_ids(picture.town, station.id)
     state = worst((device_condition(picture, device_id) for device_id in members), domain=station.domain)
     facts = {device_id: device_facts(picture, device_id) for device_id in members}
     silent = [d for d in members if age_state(facts[d], now_ns=picture.now_ns) is State.UNKNOWN]
@@ -235,7 +235,8 @@ def town_state(stations: Sequence[StationOut], alerts: Sequence[AlertOut]) -> St
     return worst(parts, domain="system").state
 
 
-def _members(town: Town, station_id: str) -> list[str]:
+def member_ids(town: Town, station_id: str) -> list[str]:
+    """Return what speaks for a station: its devices, without any its gateways."""
     devices = [device.id for device in town.devices_at(station_id)]
     return devices or [gateway.id for gateway in town.site.gateway if gateway.station == station_id]
 

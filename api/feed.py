@@ -9,13 +9,14 @@ cards of the stations that changed (to a new client: all).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from api.cards import station_out
+from api.live_cards import Cards, Look
 from api.render import event_out, latest_out
-from api.schemas import HealthOut, StationOut
+from api.schemas import AlertOut
 from api.sources import Sources
-from api.stream import Chunk, Place
+from api.stream import Place
+from api.stream_client import Chunk
 from api.wire import Part, messages
 from ingest.journal_read import EventRow, LatestRow
 
@@ -24,12 +25,8 @@ CARDS_AFTER_NEWS_S = 0.25
 HEALTH_EVERY_S = 5.0
 MOST_EVENTS = 1_000
 END_OF_TIME_NS = 2**63 - 1
-
-
-class HealthMessage(HealthOut):
-    """`/health` with the cards that changed."""
-
-    stations: list[StationOut]
+_EVERYTHING = 2**31
+_NO_LOOK = Look(stations=(), changed={}, turn=0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,8 +35,7 @@ class _Seen:
 
     place: Place
     event_no: int = 0
-    latest: dict[tuple[str, str], LatestRow] = field(default_factory=dict)
-    cards: dict[str, StationOut] = field(default_factory=dict)
+    cards: Cards
     serial: int = 0
     has_unshown: bool = False
     cards_s: float = float("-inf")
@@ -73,12 +69,15 @@ class Feed:
             before = _not_ahead(seen.place, of=place)
             found = self._events_after(seen.event_no if before.commit_no else 0)
             events = [row for row in found if row.commit_no > before.commit_no]
-            parts = self._parts(self._take_latest(seen, after_commit_no=before.commit_no), events, before.change_no)
-        cards = self._changed_cards(seen) if is_look_due else {}
-        if cards or now_s - seen.health_s >= HEALTH_EVERY_S:
-            parts.append(self._health(seen, cards.values()))
+            alerts = self._sources.notices.changed_after(before.change_no)
+            seen.cards.hear_of(alerts)
+            parts = self._parts(self._take_latest(seen, after_commit_no=before.commit_no), events, alerts)
+        look = seen.cards.look() if is_look_due else _NO_LOOK
+        if look.changed or now_s - seen.health_s >= HEALTH_EVERY_S:
+            parts.append(self._health(seen, look.changed.values()))
             seen.health_s = now_s
-        seen.cards |= cards
+        if is_look_due:
+            seen.cards.remember(look)
         seen.cards_s = now_s if is_look_due else seen.cards_s
         seen.has_unshown = not is_look_due
         seen.event_no = events[-1].event_no if events else seen.event_no
@@ -94,11 +93,11 @@ class Feed:
         parts: list[Part] = []
         if place is not None and place != seen.place:
             after = _not_ahead(place, of=seen.place)
-            rows = [row for row in seen.latest.values() if row.commit_no > after.commit_no]
+            rows = [row for row in seen.cards.newest() if row.commit_no > after.commit_no]
             recent = self._events_after(max(0, seen.event_no - MOST_EVENTS))
             events = [row for row in recent if row.commit_no > after.commit_no and row.event_no <= seen.event_no]
-            parts = self._parts(rows, events, after.change_no)
-        parts.append(self._health(seen, seen.cards.values()))
+            parts = self._parts(rows, events, self._sources.notices.changed_after(after.change_no))
+        parts.append(self._health(seen, seen.cards.all()))
         return Chunk(serial=seen.serial, body=messages(parts, place=seen.place.as_text()))
 
     def _chunk(self, seen: _Seen, parts: Sequence[Part]) -> Chunk | None:
@@ -110,19 +109,19 @@ class Feed:
     def _begun(self) -> _Seen:
         """Return what has been seen; at first the present, which a new client reads from the API."""
         if self._seen is None:
-            seen = _Seen(place=self._sources.place())
+            seen = _Seen(place=self._sources.place(), cards=Cards(self._sources))
             self._take_latest(seen, after_commit_no=0)
             newest = self._sources.journal.events(since_ns=0, until_ns=END_OF_TIME_NS, limit=MOST_EVENTS)
             seen.event_no = max((row.event_no for row in newest), default=0)
-            seen.cards = self._changed_cards(seen)
+            seen.cards.remember(seen.cards.look(most_devices=_EVERYTHING))
             self._seen = seen
         return self._seen
 
     def _take_latest(self, seen: _Seen, *, after_commit_no: int) -> list[LatestRow]:
         rows = self._sources.journal.latest(after_commit_no=after_commit_no)
         if after_commit_no == 0:
-            seen.latest.clear()
-        seen.latest.update(((row.device_id, row.quantity), row) for row in rows)
+            seen.cards.forget_values()
+        seen.cards.hear(rows)
         return rows
 
     def _events_after(self, event_no: int) -> list[EventRow]:
@@ -131,21 +130,18 @@ class Feed:
             found += rows
         return found
 
-    def _parts(self, rows: Iterable[LatestRow], events: Iterable[EventRow], change_no: int) -> list[Part]:
+    def _parts(self, rows: Iterable[LatestRow], events: Iterable[EventRow], alerts: Iterable[AlertOut]) -> list[Part]:
         town = self._sources.town
         parts: list[Part] = [("reading", latest_out(row).model_dump_json()) for row in rows]
         parts += [("event", event_out(row, town).model_dump_json()) for row in events]
-        parts += [("alert", alert.model_dump_json()) for alert in self._sources.notices.changed_after(change_no)]
+        parts += [("alert", alert.model_dump_json()) for alert in alerts]
         return parts
 
-    def _changed_cards(self, seen: _Seen) -> dict[str, StationOut]:
-        picture = self._sources.picture(list(seen.latest.values()), self._sources.open_alerts())
-        cards = {station.id: station_out(picture, station) for station in self._sources.town.site.station}
-        return {key: card for key, card in cards.items() if seen.cards.get(key) != card}
-
-    def _health(self, seen: _Seen, cards: Iterable[StationOut]) -> Part:
-        health = self._sources.health(list(seen.latest.values()))
-        return "health", HealthMessage(**dict(health), stations=list(cards)).model_dump_json()
+    def _health(self, seen: _Seen, cards: Iterable[str]) -> Part:
+        """Return `/health` with one more field, the cards; they are JSON already."""
+        rows = seen.cards.newest_of(self._sources.town.gateways)
+        health = self._sources.health(rows).model_dump_json()
+        return "health", f'{health.removesuffix("}")},"stations":[{",".join(cards)}]}}'
 
 
 def _not_ahead(place: Place, *, of: Place) -> Place:

@@ -16,6 +16,7 @@ import uvicorn
 
 from api.app import create_app, open_sources
 from api.home_assistant import shared_with_home_assistant
+from api.serving import StreamingProtocol
 from api.sources import ApiSettings
 from api.stream import Hub
 from devices.clock import Clock
@@ -96,6 +97,7 @@ def serve(options: ApiOptions, listener: socket.socket, stop: threading.Event) -
     app = create_app(settings)
     config = uvicorn.Config(
         app,
+        http=StreamingProtocol,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -11,10 +11,9 @@ import logging
 import re
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qs
 
@@ -22,6 +21,8 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from api.problems import PROBLEM_TYPE, problem_bytes
+from api.serving import CONNECTION
+from api.stream_client import QUEUE_CHUNKS, Chunk, Client, Connection
 from devices.model import SatomoriError
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,6 @@ POLL_S = 0.2
 GAP_S = 0.05
 COMMENT_EVERY_S = 10.0
 SEND_TIMEOUT_S = 30.0
-QUEUE_CHUNKS = 256
-QUEUE_BYTES = 4 * 1024 * 1024
 MOST_CLIENTS = 2_000
 _COMMENT = b": heartbeat\n\n"
 _OPENING = b"retry: 2000\n: satomori live stream\n\n"
@@ -57,14 +56,6 @@ def parse_place(text: str) -> Place | None:
     return Place(int(match[1]), int(match[2])) if match else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """Encoded messages that go to everybody together; `serial` counts them up."""
-
-    serial: int
-    body: bytes
-
-
 class FeedSource(Protocol):
     """Where the messages come from. Called from one thread only, the hub's own."""
 
@@ -73,38 +64,6 @@ class FeedSource(Protocol):
 
     def catch_up(self, place: Place | None) -> Chunk:
         """Return what a client at `place` (None: a new one) needs to be up to date; its serial is the last polled."""
-
-
-@dataclass(slots=True, eq=False)
-class Client:
-    """What waits to be sent to one client. A client too slow to keep up is dropped and comes back by itself."""
-
-    waiting: deque[Chunk] = field(default_factory=deque)
-    waiting_bytes: int = 0
-    is_dropped: bool = False
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def offer(self, chunk: Chunk) -> bool:
-        """Queue `chunk`; return False, and forget the queue, when it is full."""
-        has_room = not self.waiting or self.waiting_bytes + len(chunk.body) <= QUEUE_BYTES
-        is_full = len(self.waiting) >= QUEUE_CHUNKS or not has_room
-        if is_full:
-            self.is_dropped = True
-            self.waiting.clear()
-            self.waiting_bytes = 0
-        else:
-            self.waiting.append(chunk)
-            self.waiting_bytes += len(chunk.body)
-        self.wake.set()
-        return not is_full
-
-    def take(self, *, after_serial: int) -> bytes:
-        """Return all that waits as one piece, without what `after_serial` already covered."""
-        body = b"".join(chunk.body for chunk in self.waiting if chunk.serial > after_serial)
-        self.waiting.clear()
-        self.waiting_bytes = 0
-        self.wake.clear()
-        return body
 
 
 class Wake(Protocol):
@@ -170,11 +129,11 @@ class Hub:
         """End the feed's thread; call it after `run` has returned."""
         self._thread.shutdown(wait=True)
 
-    def join(self) -> Client | None:
+    def join(self, connection: Connection | None = None) -> Client | None:
         """Return a new client's queue, None when there are too many."""
         if len(self._clients) >= MOST_CLIENTS or self.is_closing:
             return None
-        client = Client()
+        client = Client(connection=connection)
         self._clients.add(client)
         return client
 
@@ -218,8 +177,9 @@ class Hub:
 
     def _hand_on(self, chunk: Chunk) -> None:
         self.chunks_total += 1
+        framed = chunk.framed()
         for client in tuple(self._clients):
-            if not client.offer(chunk):
+            if not client.offer(chunk, framed):
                 self.dropped_total += 1
                 self._clients.discard(client)
                 log.info("stream_client_dropped", extra={"queued_chunks": QUEUE_CHUNKS})
@@ -245,7 +205,7 @@ class StreamEndpoint:
             await _start(send)
             await send({"type": "http.response.body", "body": b""})
             return
-        client = self._hub.join()
+        client = self._hub.join(_connection(scope))
         if client is None:
             await _refuse(send, 503, f"at most {MOST_CLIENTS} clients can follow the live stream")
             return
@@ -264,26 +224,27 @@ class StreamEndpoint:
         await _start(send)
         leaving = asyncio.ensure_future(_gone(receive, client))
         try:
-            await self._pump(client, first, send)
+            client.covered_serial = first.serial
+            await _pump(client, _OPENING + first.body, send)
         finally:
             leaving.cancel()
 
-    async def _pump(self, client: Client, first: Chunk, send: Send) -> None:
-        body = _OPENING + first.body
-        while True:
-            is_last = client.is_dropped
-            try:
-                async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await send({"type": "http.response.body", "body": body, "more_body": not is_last})
-            except TimeoutError:
-                return
-            if is_last:
-                return
-            body = (
-                client.take(after_serial=first.serial)
-                if await _is_set(client.wake, within_s=COMMENT_EVERY_S)
-                else _COMMENT
-            )
+
+async def _pump(client: Client, body: bytes, send: Send) -> None:
+    """Send `body`, then what waits in the queue whenever there is something, else a comment now and then."""
+    while True:
+        is_last = client.is_dropped
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await send({"type": "http.response.body", "body": body, "more_body": not is_last})
+        except TimeoutError:
+            return
+        if is_last:
+            return
+        client.is_idle = True
+        is_woken = await _is_set(client.wake, within_s=COMMENT_EVERY_S)
+        client.is_idle = False
+        body = client.take() if is_woken else _COMMENT
 
 
 async def _is_set(event: asyncio.Event, *, within_s: float) -> bool:
@@ -300,6 +261,12 @@ async def _gone(receive: Receive, client: Client) -> None:
         pass
     client.is_dropped = True
     client.wake.set()
+
+
+def _connection(scope: Scope) -> Connection | None:
+    """Return the connection to write chunks to; HTTP/1.0 knows none."""
+    found: Connection | None = (scope.get("extensions") or {}).get(CONNECTION)
+    return found if scope.get("http_version") == "1.1" else None
 
 
 def _place_text(scope: Scope) -> str:

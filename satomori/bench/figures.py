@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from satomori.bench import alert, core, footprint, history, influx, journal, transport
+from satomori.bench import alert, core, footprint, history, influx, journal, live, transport
 from satomori.bench.model import FigureFunction
 
 FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
@@ -21,6 +21,7 @@ FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
         "alert_latency_ms": alert.alert_latency_ms,
         "history_year_ms": history.history_year_ms,
         "latest_1000_ms": history.latest_1000_ms,
+        "sse_1000_p99_ms": live.sse_1000_p99_ms,
         "rss_gateway_mb": footprint.rss_gateway_mb,
         "start_s": footprint.start_s,
         "state_bytes_per_series": core.state_bytes_per_series,

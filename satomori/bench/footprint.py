@@ -10,7 +10,7 @@ from satomori.bench.model import Bench, Goal, Measure, end
 from satomori.bench.mqtt_raw import RawClient
 from satomori.bench.town import READINGS, BenchTown, free_port, listens, rss_mb, wait_until
 
-_GATEWAY = '[[gateway]]\nid = "gw-01"\nname = "gateway"\nstation = "all"\n'
+_GATEWAY = '[[gateway]]\nid = "gw-01"\nname = "gateway"\nstation = "s000000"\n'
 _SWEEPS = 4
 _HUB = ("ingest", "alerts", "api")
 

@@ -26,12 +26,10 @@ id = "bench"
 name = "bench"
 [broker]
 port = {port}
-[[station]]
-id = "all"
-name = "all"
-domain = "snow"
 """
-_DEVICE = '[[device]]\nid = "d{0:06d}"\nname = "d{0:06d}"\nmodel = "senml"\nstation = "all"\n'
+_STATION = '[[station]]\nid = "s{0:06d}"\nname = "s{0:06d}"\ndomain = "snow"\n'
+_DEVICE = '[[device]]\nid = "d{0:06d}"\nname = "d{0:06d}"\nmodel = "senml"\nstation = "s{1:06d}"\n'
+_AT_A_STATION = 4
 _RULES = """\
 [[rule]]
 id = "frost"
@@ -82,8 +80,7 @@ class BenchTown:
         self.data.mkdir()
         self.site = bench.folder / "site.toml"
         self.spared = [f"d{number:06d}" for number in range(devices, devices + spared)]
-        lines = "".join(_DEVICE.format(number) for number in range(devices + spared))
-        self.site.write_text(_SITE.format(port=self.port) + lines + _RULES + more, encoding="utf-8")
+        self.site.write_text(_SITE.format(port=self.port) + _places(devices + spared) + _RULES + more, encoding="utf-8")
         conf = bench.folder / "mosquitto.conf"
         user = pwd.getpwuid(os.getuid()).pw_name
         conf.write_text(_BROKER.format(port=self.port, user=user), encoding="utf-8")
@@ -129,9 +126,7 @@ class BenchTown:
             self._step += 1
             device = f"d{self._step % self.devices:06d}"
             value = -10.0 if self._step % 5_003 == 0 else (self._step % 97) / 10
-            seconds, rest_ns = divmod(now_ns - (count - number) * 1_000, SECOND_NS)
-            record = f'[{{"n":"{device}/air_temperature","u":"Cel","v":{value},"t":{seconds}.{rest_ns:09d}}}]'
-            yield f"{root}/{device}", record.encode()
+            yield f"{root}/{device}", one_reading(device, value, observed_ns=now_ns - (count - number) * 1_000)
 
     def readings(self) -> int:
         """Return how many readings are durable."""
@@ -140,6 +135,18 @@ class BenchTown:
     def stored(self) -> int:
         """Return how many observations the journal holds."""
         return sum(self.reader.observation_counts().values())
+
+
+def _places(devices: int) -> str:
+    """Return stations of four devices each."""
+    stations = (_STATION.format(number) for number in range(-(-devices // _AT_A_STATION)))
+    return "".join((*stations, *(_DEVICE.format(number, number // _AT_A_STATION) for number in range(devices))))
+
+
+def one_reading(device: str, value: float, *, observed_ns: int) -> bytes:
+    """Return the message of one air temperature."""
+    seconds, rest_ns = divmod(observed_ns, SECOND_NS)
+    return f'[{{"n":"{device}/air_temperature","u":"Cel","v":{value},"t":{seconds}.{rest_ns:09d}}}]'.encode()
 
 
 def free_port() -> int:
@@ -169,6 +176,12 @@ def rss_mb(pid: int) -> float:
     """Return the resident memory of a process in MB."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """Return how much processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def said_by(path: Path, word: str) -> None:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,10 @@ from satomori.bench.runner import Report, closing_line
 from tests.support import wait_until
 
 CHEAP = ("core_ratio", "core_vs_loop_ratio", "core_single_us", "decode_ratio", "journal_ratio", "latest_1000_ms")
+SERVICES = {
+    "sse_1000_p99_ms": ["sse_1000_p99_ms"],
+    "alert_latency_ms": ["alert_latency_ms_10_p50", "alert_latency_ms_10_p99"],
+}
 LINE = re.compile(r"^([a-z0-9_]+): (-?[0-9.e+-]+)( .*)?$")
 
 
@@ -40,6 +45,17 @@ def test_cheap_figures_are_printed_in_one_form_and_nothing_is_left(tmp_path: Pat
     assert len(names) == len(lines)
     assert set(CHEAP) <= set(names)
     assert all("goal" in line for line in lines)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("figure", "lines"), SERVICES.items())
+def test_figures_of_real_services_are_printed_and_nothing_is_left(
+    tmp_path: Path, figure: str, lines: Sequence[str]
+) -> None:
+    found = bench(tmp_path, "--quick", figure)
+    assert found.returncode == 0, found.stderr
+    assert [match[1] for line in found.stdout.splitlines() if (match := LINE.match(line))] == lines
     assert list(tmp_path.iterdir()) == []
 
 
