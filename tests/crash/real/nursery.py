@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from devices.clock import Clock
@@ -154,7 +155,7 @@ def preload() -> None:
     """Import and warm up what every service needs."""
     load_catalog()
     load_uplinks()
-    text = site_toml(hub_port=1, field_port=1, store=("http://127.0.0.1:1", "none"))
+    text = site_toml(hub_port=1, field_port=1, line=Path("none"), store=("http://127.0.0.1:1", "none"))
     Pipeline(parse_site(text, checks=(check_stores,))).process((), now_ns=Clock().now_ns())
     import influxdb_client  # noqa: F401
 

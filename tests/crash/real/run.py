@@ -5,6 +5,7 @@ What must hold at the end, of each killed town (`findings`):
 - every reading that was sent and acknowledged is in the journal exactly once, by identity (device, quantity, observed
   time, frame counter), with the value and flag of the undisturbed town. Acknowledged means: PUBACKed by a durable
   broker (see `sender` for when that counts), or spooled by the gateway; the hub's broker of VOLATILE keeps nothing;
+- what the gateway itself dates (a serial gauge, its own figures) is in the journal as it is in the spool;
 - the store that speaks InfluxDB's protocol holds the same points with the same values;
 - events are those of the undisturbed town, to the nanosecond (of silences, which ask when something was heard, each
   pause is told once); so is the quarantine;
@@ -41,6 +42,7 @@ from tests.ingest.stores.victoria import Victoria, victoria
 
 _TICK_S = 0.05
 _LATE_MOST_S = 2.0
+_FRAME_EVERY = 4
 _IS_LATE, _IS_TWICE = 0.3, 0.15
 _REST_WITHIN_S = 90.0
 _LOST_AFTER_S = 30.0
@@ -141,6 +143,7 @@ class Load:
         self._chances = {town.kind: random.Random(f"{seed} {town.kind}") for town in towns}
         self._late: list[tuple[float, Sender, Spoken]] = []
         self.senders = {town.kind: _senders(town) for town in towns}
+        self._rounds = 0
         self.is_over = False
 
     async def run(self) -> None:
@@ -150,10 +153,20 @@ class Load:
             if not self.is_over:
                 for spoken in self._script.due(clock.now_ns()):
                     self._say(spoken)
+                self._speak_on_lines()
             self._say_late()
             await asyncio.sleep(_TICK_S)
         senders = [sender for some in self.senders.values() for sender in some.values()]
         await until(lambda: all(sender.is_idle for sender in senders))
+
+    def _speak_on_lines(self) -> None:
+        """A frame of the serial gauges, each few rounds; one that nobody reads is gone, as on a real line."""
+        self._rounds += 1
+        if self._rounds % _FRAME_EVERY:
+            return
+        for town in self._towns:
+            if town.line.is_open():
+                town.line.send(b"R%04d\r" % (501 + self._rounds % 4_000))
 
     def _say(self, spoken: Spoken) -> None:
         for town in self._towns:
@@ -197,7 +210,11 @@ async def run(plan: Plan, tell: Callable[[Point], None] = lambda _: None) -> Rep
                 )
                 for kind in (CALM, DURABLE, VOLATILE)
             }  # fmt: skip
-            await _play(plan, towns, store, report, tell)
+            try:
+                await _play(plan, towns, store, report, tell)
+            finally:
+                for town in towns.values():
+                    town.close()
         if plan.keep:
             shutil.copytree(folder, f"{folder}.kept")
     report.seconds = time.monotonic() - began_s
@@ -206,7 +223,8 @@ async def run(plan: Plan, tell: Callable[[Point], None] = lambda _: None) -> Rep
 
 async def _play(plan: Plan, towns: Towns, store: Victoria, report: Report, tell: Callable[[Point], None]) -> None:
     async with nursery() as keeper:
-        await keeper.is_ready.wait()
+        async with asyncio.timeout(_UP_WITHIN_S):
+            await keeper.is_ready.wait()
         for town in towns.values():
             await keeper.start(town)
         async with asyncio.timeout(_UP_WITHIN_S):

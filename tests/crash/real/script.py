@@ -1,8 +1,8 @@
 """What the devices of the town say, second by second, and the site that knows them.
 
 Every device dates its own readings (the network's `time`, `last_seen`, SenML `t`), to the millisecond, so that a crash
-must not move one of them by a nanosecond. Two ways lead to the hub: a network's messages go to the broker and from
-there through the gateway; `river-*` speak seam 2 themselves.
+must not move one of them by a nanosecond. Only the serial gauge has no clock. Two ways lead to the hub: what a network
+or a line says goes through the gateway; `river-*` speak seam 2 themselves.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from devices.model import SECOND_NS, Decoded, Envelope, UplinkSpec
 from devices.registry import load_catalog, load_uplinks
@@ -24,10 +25,13 @@ SNOW = {f"snow-{n}": f"70b3d57ba000000{n}" for n in range(1, 4)}
 TRAPS = {f"trap-{n}": f"24e124136b50221{n}" for n in range(1, 3)}
 RIVERS = tuple(f"river-{n}" for n in range(1, 5))
 LIGHT, DOOR = "light-1", "door-1"
+OWN_STAMP = frozenset({GATEWAY_ID, "gauge-1"})
+"""Dated by the gateway when it hears them: the serial gauge and its own figures. Each town has others of them."""
 SPEAKS_S, PAUSES_S = 45.0, 60.0
 """The door sensor speaks and pauses by turns; the rule `quiet` must tell each pause once."""
 QUIET_AFTER_S = 30.0
 _BAD_EVERY_S = 20.0
+_SLOW_S = 20.0
 
 _HEAD = """\
 version = 1
@@ -37,7 +41,7 @@ name = "試験村"
 [broker]
 port = {hub_port}
 [ingest]
-lateness_s = 120
+lateness_s = 60
 [[station]]
 id = "pass"
 name = "峠"
@@ -63,6 +67,16 @@ uplink = "chirpstack_v4"
 kind = "mqtt"
 port_number = {field_port}
 uplink = "zigbee2mqtt"
+[[gateway.source]]
+kind = "serial"
+port = "{line}"
+device = "gauge-1"
+[[device]]
+id = "gauge-1"
+name = "gauge-1"
+model = "maxbotix_mb7374"
+options = {{ frames_per_reading = 1 }}
+station = "pass"
 """
 _RULES = """\
 [[rule]]
@@ -106,9 +120,9 @@ Name = tuple[str, str, int, int | None]
 """Device, quantity, observed time, frame counter."""
 
 
-def site_toml(*, hub_port: int, field_port: int, store: tuple[str, str] | None) -> str:
+def site_toml(*, hub_port: int, field_port: int, line: Path, store: tuple[str, str] | None) -> str:
     """Return the site; `store` is url and measurement of the InfluxDB-protocol server, None = there is none."""
-    parts = [_HEAD.format(hub_port=hub_port, field_port=field_port)]
+    parts = [_HEAD.format(hub_port=hub_port, field_port=field_port, line=line)]
     parts += [
         _device(name, "decentlab_dl_mbx", station="pass", address=eui, more="mount_height_m = 4.0")
         for name, eui in SNOW.items()
@@ -153,6 +167,7 @@ class Script:
     start_ns: int
     seed: int
     said: list[Name] = field(default_factory=list)
+    ended_ns: int = 0
     _chance: random.Random = field(init=False)
     _voices: dict[str, _Voice] = field(init=False)
     _sprung: dict[str, bool] = field(default_factory=dict)
@@ -161,8 +176,8 @@ class Script:
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
         self._chirpstack = load_uplinks()["chirpstack_v4"]
-        every_ms = dict.fromkeys(SNOW, 500) | dict.fromkeys(TRAPS, 1_000) | dict.fromkeys(RIVERS, 500)
-        every_ms |= {LIGHT: 500, DOOR: 1_500, "bad": int(_BAD_EVERY_S * 1_000)}
+        every_ms = dict.fromkeys(SNOW, 400) | dict.fromkeys(TRAPS, 800) | dict.fromkeys(RIVERS, 400)
+        every_ms |= {LIGHT: 400, DOOR: 1_000, "bad": int(_BAD_EVERY_S * 1_000)}
         self._voices = {
             name: _Voice(every * MS_NS, self.start_ns + self._chance.randrange(every) * MS_NS)
             for name, every in every_ms.items()
@@ -170,6 +185,7 @@ class Script:
 
     def due(self, now_ns: int) -> Iterator[Spoken]:
         """Yield what is said until `now_ns`."""
+        self.ended_ns = now_ns
         for device_id, voice in self._voices.items():
             while voice.next_ns <= now_ns:
                 at_ns, voice.next_ns, voice.count = voice.next_ns, voice.next_ns + voice.every_ns, voice.count + 1
@@ -181,6 +197,11 @@ class Script:
     def pause_of(self, at_ns: int) -> int:
         """Return which pause of the door sensor a time belongs to: 0, 1, …"""
         return int((at_ns - self.start_ns) / SECOND_NS // (SPEAKS_S + PAUSES_S))
+
+    def is_past(self, at_ns: int, *, is_raised: bool) -> bool:
+        """Return whether a silence told at `at_ns` was due long before the script ended, in every town."""
+        due_s = self.pause_of(at_ns) * (SPEAKS_S + PAUSES_S) + (SPEAKS_S + QUIET_AFTER_S) * is_raised
+        return (self.ended_ns - self.start_ns) / SECOND_NS > due_s + _SLOW_S
 
     def _say(self, device_id: str, *, at_ns: int, seq: int) -> Spoken | None:
         if device_id == "bad":

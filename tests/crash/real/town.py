@@ -25,6 +25,7 @@ from ingest.run import JOURNAL_FILE
 from satomori.broker import find_mosquitto, prepare_broker
 from tests.crash.real.script import GATEWAY_ID, site_toml
 from tests.crash.real.services import BROKER, FIELD, FORWARD, GATEWAY, INGEST, Job
+from tests.gateway.ptys import Line
 
 Kind = Literal["calm", "durable", "volatile"]
 CALM: Kind = "calm"
@@ -46,6 +47,7 @@ class Town:
     hub_port: int = 0
     field_port: int = 0
     reader: JournalReader = field(init=False)
+    line: Line = field(init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
@@ -56,7 +58,9 @@ class Town:
         self.field_port = quiet_port() if self.kind == VOLATILE else self.hub_port
         store = (self.store_url, self.measurement) if self.store_url else None
         site = self.folder / "site.toml"
-        site.write_text(site_toml(hub_port=self.hub_port, field_port=self.field_port, store=store), encoding="utf-8")
+        self.line = Line(self.folder)
+        text = site_toml(hub_port=self.hub_port, field_port=self.field_port, line=self.line.port, store=store)
+        site.write_text(text, encoding="utf-8")
         self._add(BROKER, argv=self._broker(self.hub_port, is_durable=self.kind != VOLATILE))
         if self.kind == VOLATILE:
             self._add(FIELD, argv=self._broker(self.field_port, is_durable=True))
@@ -77,6 +81,11 @@ class Town:
     def spool(self) -> Path:
         """The gateway's spool."""
         return self.folder / "data" / f"spool-{GATEWAY_ID}.db"
+
+    def close(self) -> None:
+        """Let go of line and journal."""
+        self.line.close()
+        self.reader.close()
 
     def job(self, role: str) -> str:
         """Return the name of a service."""
