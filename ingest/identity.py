@@ -127,23 +127,23 @@ class FrameReader:
         self._epoch += 1
         self._known.clear()
         led_up: list[Frame] = []
-        while self._behind and _leads_up(self._behind[-1], led_up[-1] if led_up else frame):
+        while self._behind and self._leads_up(self._behind[-1], led_up[-1] if led_up else frame):
             led_up.append(self._behind.pop())
         for earlier in reversed(led_up):
             earlier.epoch, earlier.decided_ns = self._epoch, frame.observed_ns
             self._learn(earlier)
 
+    def _leads_up(self, earlier: Frame, frame: Frame) -> bool:
+        """Return whether `earlier` may be of the run that goes on with `frame`, or another gateway's copy of it."""
+        if earlier.seq != frame.seq:
+            return earlier.seq < frame.seq
+        said = {row.series: row.bits for row in earlier.rows if not row.is_link_level}
+        is_soon = frame.observed_ns - earlier.observed_ns <= self._pause_ns
+        return is_soon and all(said.get(row.series, row.bits) == row.bits for row in frame.rows)
+
     def _learn(self, frame: Frame) -> None:
         for row in frame.rows:
             self._known.setdefault((row.series, frame.seq), (frame.observed_ns, row.bits))
-
-
-def _leads_up(earlier: Frame, frame: Frame) -> bool:
-    """Return whether `earlier` may be of the run that goes on with `frame`, or another gateway's copy of it."""
-    if earlier.seq != frame.seq:
-        return earlier.seq < frame.seq
-    said = {row.series: row.bits for row in earlier.rows if not row.is_link_level}
-    return all(said.get(row.series, row.bits) == row.bits for row in frame.rows)
 
 
 def pause_ns(interval_ns: int) -> int:
