@@ -33,10 +33,10 @@ QUARANTINE_NAME = "quarantine"
 RELATIVE_BELOW_NS = 2**28 * SECOND_NS  # RFC 8428 section 4.5.3: smaller times are relative to now
 
 _LATEST_NS = 2**63 - 1
-_MOST_NUMBER = 2**63 - 1
-_EPOCH = re.compile(r"[0-9A-Za-z]{1,64}")
+MOST_NUMBER = 2**63 - 1
+EPOCH = re.compile(r"[0-9A-Za-z]{1,64}")
 _DEVICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
-_ID_CHARS = 100
+ID_CHARS = 100
 _REASON_CHARS = 40
 _DETAIL_CHARS = 400
 _NAMES = 65_536
@@ -50,8 +50,8 @@ def spool_of(first: bytes) -> tuple[str, int]:
         head = read_head(first)
     except RecordError:
         return "", 0
-    epoch = head.epoch if head.epoch is not UNSET and _EPOCH.fullmatch(head.epoch) else ""
-    return epoch, head.floor if head.floor is not UNSET and 0 < head.floor <= _MOST_NUMBER else 0
+    epoch = head.epoch if head.epoch is not UNSET and EPOCH.fullmatch(head.epoch) else ""
+    return epoch, head.floor if head.floor is not UNSET and 0 < head.floor <= MOST_NUMBER else 0
 
 
 class Resolver:
@@ -83,7 +83,7 @@ class Resolver:
                 self.readings.append(self._reading(record, name))
         except RecordError as error:
             row = quarantined(error, raw, publisher=self._publisher, received_ns=self._arrived_ns)
-            self.quarantine.append(replace(row, device_id=self._name.rpartition("/")[0][:_ID_CHARS]))
+            self.quarantine.append(replace(row, device_id=self._name.rpartition("/")[0][:ID_CHARS]))
 
     def _read(self, raw: bytes) -> Record:
         """Return the record, its base fields and row already noted, also when the rest of it is bad."""
@@ -109,7 +109,7 @@ class Resolver:
             head = head or _row_only(raw)
             raise
         finally:
-            if head is not None and head.row is not UNSET and 0 < head.row <= _MOST_NUMBER:
+            if head is not None and head.row is not UNSET and 0 < head.row <= MOST_NUMBER:
                 self.rows[head.row] = None
 
     def _apply(self, head: Head) -> None:
@@ -126,7 +126,7 @@ class Resolver:
         self._name = self._bn + ("" if head.n is UNSET else head.n)
 
     def _reading(self, record: Record, name: str) -> Reading:
-        device_id, meant = _resolve(name)
+        device_id, meant = resolve_name(name)
         received_ns = self._arrived_ns
         if record.received is not UNSET:
             # never later than it came: a gateway with a fast clock must not look alive for longer than it is
@@ -140,7 +140,7 @@ class Resolver:
             received_ns=received_ns,
             clock=("device" if has_time else "gateway") if record.clock is UNSET else record.clock,
             seq=_counter(record),
-            gateway_id="" if record.gateway is UNSET else record.gateway[:_ID_CHARS],
+            gateway_id="" if record.gateway is UNSET else record.gateway[:ID_CHARS],
             resent=record.resent is True,
         )
 
@@ -191,7 +191,7 @@ class Resolver:
 
     def _carried(self, record: Record, name: str) -> QuarantineRow:
         """Return the row that a gateway quarantined and sent along its spool."""
-        device_id = name.rpartition("/")[0][:_ID_CHARS]
+        device_id = name.rpartition("/")[0][:ID_CHARS]
         return QuarantineRow(
             publisher=self._publisher,
             device_id="" if device_id == self._publisher else device_id,
@@ -203,7 +203,7 @@ class Resolver:
 
 
 @lru_cache(maxsize=_NAMES)
-def _resolve(name: str) -> tuple[str, Quantity]:
+def resolve_name(name: str) -> tuple[str, Quantity]:
     """Return device and quantity of a name. Raises RecordError for what is none."""
     device_id, _, key = name.rpartition("/")
     if not _DEVICE_ID.fullmatch(device_id):
@@ -237,8 +237,8 @@ _ROW = msgspec.json.Decoder(_Row)
 def _counter(record: Record) -> int | None:
     if record.seq is UNSET:
         return None
-    if not 0 <= record.seq <= _MOST_NUMBER:
-        raise RecordError("undecodable", f"seq is not between 0 and {_MOST_NUMBER}")
+    if not 0 <= record.seq <= MOST_NUMBER:
+        raise RecordError("undecodable", f"seq is not between 0 and {MOST_NUMBER}")
     return record.seq
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from devices.model import QuarantineRow, Reading
-from devices.senml import decode_pack
 from ingest.journal import CommitResult, JournalBatch
-from ingest.receipts import Ledger, ReceiptRows, encode_receipt
+from ingest.packs import GROUP_MESSAGES, CarefulReader, PackReader, Taken, pop_group, unread_row
+from ingest.receipts import Ledger, encode_receipt
+from ingest.rows import in_columns
 
 if TYPE_CHECKING:
     from devices.link import AckToken, Message
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READINGS_TOPIC = "readings/v1"
 RECEIPTS_TOPIC = "receipts/v1"
 MOST_MESSAGES = 8_192
 MOST_READINGS = 65_536
@@ -32,8 +32,6 @@ HEARTBEAT_S = 0.8
 RECEIPT_EVERY_S = 1.0
 RECEIPT_FOR_S = 3_600.0
 _STRIKES = 2
-_PUBLISHER_CHARS = 100
-_RAW_BYTES = 4_096
 
 
 class Link(Protocol):
@@ -83,6 +81,7 @@ class Parts:
     journal: Journal
     boot_id: str
     settle_ns: int = 0
+    reader: PackReader = field(default_factory=CarefulReader)
     tell: Callable[[JournalBatch], None] = lambda _batch: None
 
 
@@ -132,28 +131,33 @@ class Consumer:
 
     def process(self, *, now_ns: int) -> None:
         """Decode what was taken and run the pipeline on it; without messages this is a tick."""
-        receipts: list[ReceiptRows] = []
-        quarantine: list[QuarantineRow] = []
-        readings: list[Reading] = []
-        while self._waiting and not self._is_full(len(readings)):
-            message = self._waiting.popleft()
-            self._working.append(message)
-            unpacked = _unpack(message, arrived_ns=now_ns)
-            receipts += unpacked.receipts
-            quarantine += unpacked.quarantine
-            if self._strikes >= _STRIKES:
-                quarantine.append(_poison_row(message, now_ns=now_ns))
-            else:
-                readings += unpacked.readings
+        taken = self._read(now_ns=now_ns)
+        readings = taken.readings
         due_ns = now_ns - self._parts.settle_ns
         outcome = self._parts.processor.process(readings, now_ns=now_ns, due_ns=due_ns)
         self._batches += 1
         counts, self._counts = self._counts, Counter()
         counts.update(messages=len(self._working), readings=len(readings))
         self._pending = JournalBatch(
-            outcome=outcome, receipts=tuple(receipts), quarantine=tuple(quarantine), now_ns=now_ns, counts=counts,
-            batch_id=f"{self._parts.boot_id}-{self._batches}",
+            outcome=outcome, receipts=tuple(taken.receipts), quarantine=tuple(taken.quarantine), now_ns=now_ns,
+            counts=counts, batch_id=f"{self._parts.boot_id}-{self._batches}",
         )  # fmt: skip
+
+    def _read(self, *, now_ns: int) -> Taken:
+        """Return what the next messages say, group after group, up to what one batch may hold."""
+        taken, parts = Taken(), list[Sequence[Reading]]()
+        while self._waiting and not self._is_full(sum(map(len, parts))):
+            group = pop_group(self._waiting, most=1 if self._singly else GROUP_MESSAGES)
+            self._working += group
+            found = self._parts.reader.read(group, arrived_ns=now_ns)
+            taken.receipts += found.receipts
+            taken.quarantine += found.quarantine
+            if self._strikes >= _STRIKES:
+                taken.quarantine += [_poison_row(message, now_ns=now_ns) for message in group]
+            else:
+                parts.append(found.readings)
+        taken.readings = in_columns(parts) if parts else ()
+        return taken
 
     def commit(self, *, now_s: float) -> None:
         """Make the processed batch durable. An idle tick is written as a heartbeat at least once a second.
@@ -225,27 +229,6 @@ class Consumer:
         return bool(self._working) if self._singly else readings >= MOST_READINGS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unpacked:
-    readings: tuple[Reading, ...] = ()
-    quarantine: tuple[QuarantineRow, ...] = ()
-    receipts: tuple[ReceiptRows, ...] = ()
-
-
-def _unpack(message: Message, *, arrived_ns: int) -> _Unpacked:
-    publisher = message.topic.removeprefix(READINGS_TOPIC).removeprefix("/")
-    if not 0 < len(publisher) <= _PUBLISHER_CHARS:
-        detail = f"topic must be {READINGS_TOPIC}/<publisher> with 1 to {_PUBLISHER_CHARS} characters"
-        return _Unpacked(quarantine=(_row(message, reason="bad_topic", detail=detail, now_ns=arrived_ns),))
-    pack = decode_pack(message.payload, publisher=publisher, arrived_ns=arrived_ns)
-    readings = pack.readings
-    if message.is_retained:
-        # the broker kept it from before we subscribed: it completes the record and is no news
-        readings = tuple(replace(reading, resent=True) for reading in readings)
-    receipts = (ReceiptRows(publisher=publisher, epoch=pack.epoch, rows=pack.rows, floor=pack.floor),)
-    return _Unpacked(readings=readings, quarantine=pack.quarantine, receipts=receipts if pack.epoch else ())
-
-
 def _says_something(batch: JournalBatch) -> bool:
     outcome = batch.outcome
     return bool(len(outcome.observations.series) or outcome.events or outcome.changed_state or batch.all_quarantine())
@@ -254,12 +237,4 @@ def _says_something(batch: JournalBatch) -> bool:
 def _poison_row(message: Message, *, now_ns: int) -> QuarantineRow:
     log.error("message_not_processed", extra={"payload_bytes": len(message.payload)})
     detail = f"processing this message failed {_STRIKES} times; see the log of ingest"
-    return _row(message, reason="not_processed", detail=detail, now_ns=now_ns)
-
-
-def _row(message: Message, *, reason: str, detail: str, now_ns: int) -> QuarantineRow:
-    publisher = message.topic.removeprefix(READINGS_TOPIC).removeprefix("/")[:_PUBLISHER_CHARS]
-    return QuarantineRow(
-        publisher=publisher, device_id="", reason=reason, detail=detail, raw=message.payload[:_RAW_BYTES],
-        received_ns=now_ns,
-    )  # fmt: skip
+    return unread_row(message, reason="not_processed", detail=detail, now_ns=now_ns)

@@ -10,8 +10,12 @@ import numpy as np
 from devices.model import SECOND_NS, QuarantineRow, Reading
 from devices.quantities import QUANTITIES
 from ingest.batch import Batch, Bools, SeriesIndex, columns_from_readings
+from ingest.flags import UNKNOWN
 from ingest.layout import Layout
+from ingest.rows import NameBook, Rows
+from ingest.state import GrowingArray
 
+_NOBODY, _NOT_LEARNT = -1, -2
 EARLIEST_NS = 1_420_070_400 * SECOND_NS  # 2015-01-01T00:00Z
 
 
@@ -22,12 +26,39 @@ class Intake:
         """Know the devices of the site, gateways among them."""
         self._layout, self._series = layout, series
         self._max_future_ns = layout.site.ingest.max_future_s * SECOND_NS
+        self._book: NameBook | None = None
+        self._series_of_name = GrowingArray(np.int32, fill=_NOT_LEARNT)
 
     def read(self, readings: Sequence[Reading]) -> tuple[Batch, list[QuarantineRow]]:
         """Return the rows of known devices, and those of unknown ones, or of unknown quantities, as quarantine."""
+        if isinstance(readings, Rows):
+            return self._read_rows(readings)
         refused = [self._unknown(reading) for reading in readings if not self._is_known(reading)]
         known = [reading for reading in readings if self._is_known(reading)] if refused else readings
         return columns_from_readings(known, self._series), refused
+
+    def _read_rows(self, rows: Rows) -> tuple[Batch, list[QuarantineRow]]:
+        self._learn_names(rows)
+        series = self._series_of_name.values[rows.name]
+        is_known = series != _NOBODY
+        refused = [self._unknown(rows[place]) for place in np.flatnonzero(~is_known).tolist()]
+        batch = Batch(
+            series=series, observed_ns=rows.observed_ns, received_ns=rows.received_ns, seq=rows.seq, value=rows.value,
+            flag=np.full(len(rows), UNKNOWN, np.uint8), resent=rows.resent, clock=rows.clock,
+        )  # fmt: skip
+        return batch.where(is_known), refused
+
+    def _learn_names(self, rows: Rows) -> None:
+        """Number the series of names that are new, in the order in which their readings came."""
+        if rows.book is not self._book:
+            self._book, self._series_of_name = rows.book, GrowingArray(np.int32, fill=_NOT_LEARNT)
+        self._series_of_name.grow(len(rows.book))
+        numbers = self._series_of_name.values
+        is_new = numbers[rows.name] == _NOT_LEARNT
+        for name in dict.fromkeys(rows.name[is_new].tolist()) if is_new.any() else ():
+            device_id, meant = rows.book.key(name)
+            is_known = device_id in self._layout.numbers
+            numbers[name] = self._series.id_of(device_id, meant.key) if is_known else _NOBODY
 
     def _is_known(self, reading: Reading) -> bool:
         return reading.device_id in self._layout.numbers and reading.quantity in QUANTITIES

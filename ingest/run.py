@@ -16,10 +16,11 @@ from devices.link import LinkOptions, Subscriber
 from devices.logs import setup_logging
 from devices.model import TransientError
 from devices.site import Site
-from ingest.consume import READINGS_TOPIC, Consumer, Parts
+from ingest.consume import MOST_MESSAGES, Consumer, Parts
 from ingest.journal import JournalWriter
 from ingest.journal_faults import JournalDamagedError, StorageError
 from ingest.news import Bells
+from ingest.packs import READINGS_TOPIC, FastReader
 from ingest.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,9 @@ _TICK_S = 0.8
 _SHORTEST_WAIT_S = 0.01
 _SETTLE_S = 3.0
 _TEND_S = 0.01
+# one batch being made durable and the next one coming in: with less, the broker falls silent during each commit and the
+# batches never grow. The bytes are bounded by the link's inbox, which stops reading before the broker has sent as much
+_MOST_IN_FLIGHT = 2 * MOST_MESSAGES
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_MOST_S = 5.0
 
@@ -65,7 +69,9 @@ def run_ingest(options: IngestOptions, stop: Event) -> None:
 def _serve(options: IngestOptions, journal: JournalWriter, stop: Event) -> None:
     broker = options.site.broker
     link = Subscriber(
-        LinkOptions(host=broker.host, port=broker.port, client_id=f"ingest-{options.site.town.id}"),
+        LinkOptions(
+            host=broker.host, port=broker.port, client_id=f"ingest-{options.site.town.id}", max_inflight=_MOST_IN_FLIGHT
+        ),
         [f"{READINGS_TOPIC}/#"],
     )
     session = _Session(options=options, journal=journal, link=link)
@@ -99,6 +105,7 @@ class _Session:
         parts = Parts(
             link=link, processor=self._pipeline, journal=journal, boot_id=os.urandom(8).hex(),
             settle_ns=self._settle_ns, tell=Bells(options.data_dir).tell,
+            reader=FastReader(devices=len(options.site.device)),
         )  # fmt: skip
         self._consumer = Consumer(parts, now_s=time.monotonic())
         self._broken: _Broken | None = None

@@ -14,6 +14,7 @@ from ingest.batch import SeriesIndex, batch_from_readings
 from ingest.consume import Consumer, Parts
 from ingest.journal import JournalBatch, JournalWriter
 from ingest.journal_read import JournalReader
+from ingest.packs import FastReader
 from ingest.pipeline import Outcome
 from tests.ingest.journal_cases import SECOND_NS, T0_NS, event, reading
 
@@ -104,13 +105,19 @@ class Hub:
         self.now_s = 0.0
         self.poison = ""
         self.told: list[tuple[JournalBatch, int]] = []
+        self.reader = FastReader(devices=10)
         self.start()
 
     def start(self) -> None:
         self.journal = JournalWriter.open(self.path, now_ns=NOW_NS)
         self.consumer = Consumer(
             Parts(
-                link=self.link, processor=self.pipeline(), journal=self.journal, boot_id=str(self.now_s), tell=self.tell
+                link=self.link,
+                processor=self.pipeline(),
+                journal=self.journal,
+                boot_id=str(self.now_s),
+                tell=self.tell,
+                reader=self.reader,
             ),
             now_s=self.now_s,
         )

@@ -23,8 +23,12 @@ def link() -> FakeLink:
     return FakeLink()
 
 
-@pytest.fixture
-def hub(tmp_path: Path, link: FakeLink) -> Iterator[Hub]:
+@pytest.fixture(params=["one by one", "many at once"])
+def hub(
+    tmp_path: Path, link: FakeLink, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Hub]:
+    monkeypatch.setattr("ingest.packs._WORTH_MESSAGES", 0 if request.param == "many at once" else 1_000_000)
+    monkeypatch.setattr("ingest.packs._WORTH_BYTES", 0 if request.param == "many at once" else 1 << 40)
     hub = Hub(tmp_path / "journal.db", link)
     yield hub
     hub.journal.close()

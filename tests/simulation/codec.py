@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import gateway.uplink
-import ingest.consume
+import ingest.packs
 from devices.senml import Pack
 from tests.simulation.parts import Body, Packet
 
@@ -32,7 +32,7 @@ def modelled() -> Iterator[None]:
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with replaced([(gateway.uplink, "encode_rows", _encode), (ingest.consume, "decode_pack", _decode)]):
+        with replaced([(gateway.uplink, "encode_rows", _encode), (ingest.packs, "decode_pack", _decode)]):
             yield
     finally:
         logging.disable(level)

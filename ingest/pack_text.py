@@ -1,0 +1,332 @@
+"""The text of many SenML records at once into columns: what our own encoder and simple devices write, and no more.
+
+msgspec reads everything but times, which have no room in a float; those are read digit by digit, eight at a time, from
+the text itself. A record in which anything is not as it usually is (another field, a field twice, a value outside its
+limits …) is marked `odd` and read again by `devices.senml`, which decides what it means: so there is one truth, and
+this is only a fast way to it. `tests/ingest/test_packs.py` holds the two together.
+
+How a text says where its fields are: it holds no backslash, so a quotation mark always begins or ends a text, and
+`"t":` is always a key; it holds as many `{` as records, so nothing is nested; it holds as many quotation marks as the
+fields that were understood have, so there is no other field and none twice.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from devices.model import SECOND_NS
+from devices.senml_records import RecordError, nanoseconds
+from devices.senml_resolve import ID_CHARS, MOST_NUMBER, RELATIVE_BELOW_NS
+from ingest.batch import NO_SEQ, Bools, Bytes, Floats, Int32s, Int64s
+from ingest.rows import ANY_UNIT, NO_NAME, NameBook
+
+_Chars = np.ndarray[Any, np.dtype[np.uint8]]
+_Words = np.ndarray[Any, np.dtype[np.uint64]]
+
+_NO_VALUE = float("nan")
+_QUOTE, _COLON, _OPEN, _SHUT, _COMMA, _DOT, _ZERO = b'":{},.0'
+_NINE = 9
+_KEY_QUOTES, _TEXT_QUOTES = 2, 4
+_END_BYTES = 1_024
+_DEVICE_CLOCK = "device"
+_WINDOW = 24
+_PAD = bytes(_WINDOW)
+_TOKEN = re.compile(rb"[^,}]*")
+_RELATIVE_BELOW_S, _LATEST_S = RELATIVE_BELOW_NS // SECOND_NS, (2**63 - 1) // SECOND_NS
+
+
+class TextError(Exception):
+    """The text cannot be read as a whole; parts of it may be."""
+
+
+class _Record(Struct, gc=False):
+    """What a record may say, but for its times. No default is a value that a sound record can state."""
+
+    n: str = ""
+    v: float = _NO_VALUE
+    u: str = ""
+    seq: int = NO_SEQ
+    vs: str = ""
+    clock: Literal["", "device", "gateway"] = ""
+    gateway: str = ""
+    resent: bool = False
+    bad: bool = False
+    row: int = 0
+    epoch: str = ""
+    floor: int = 0
+
+
+_DECODER = msgspec.json.Decoder(list[_Record])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """N records in their order; what stands in one that is `odd` (N,) means nothing.
+
+    `first` (M,) are the first records of the messages. `row` is 0 where a record has none; `epoch` and `floor` belong
+    to the records of `first`, empty and 0 where nothing is stated.
+    """
+
+    first: Int64s
+    odd: Bools
+    name: Int32s
+    observed_ns: Int64s
+    received_ns: Int64s
+    seq: Int64s
+    value: Floats
+    resent: Bools
+    clock: Bytes
+    gateway: list[str]
+    row: list[int]
+    epoch: list[str]
+    floor: list[int]
+
+
+def read_text(text: bytes, book: NameBook, *, begins: Sequence[int], arrived_ns: int) -> Columns:
+    """Return what a JSON array of records says; it must hold no backslash.
+
+    Messages, joined, begin with the `{` at the places `begins` (M,). Raises TextError.
+    """
+    marks = _Marks(text)
+    fields = _Fields(text, first=np.searchsorted(marks.start, np.asarray(begins)))
+    if len(marks.start) != len(fields):
+        raise TextError("something is nested, or a text holds a brace")
+    columns, quotes = _columns(fields, marks, book, arrived_ns=arrived_ns)
+    if marks.count != quotes.sum():
+        fields.look_for_all()
+        columns, quotes = _columns(fields, marks, book, arrived_ns=arrived_ns)
+        columns.odd[marks.counts() != quotes] = True
+    return columns
+
+
+def _columns(fields: _Fields, marks: _Marks, book: NameBook, *, arrived_ns: int) -> tuple[Columns, Int64s]:
+    """Return the columns, and how many quotation marks (N,) the fields have that were understood."""
+    name = fields.numbers("n", np.int32, of=book.__getitem__)
+    observed, received = marks.times("t", arrived_ns), marks.times("received", arrived_ns)
+    value, seq = fields.numbers("v", np.float64), fields.numbers("seq", np.int64)
+    keys = observed.is_given.astype(np.int64) + received.is_given + (seq != NO_SEQ) + ~np.isnan(value)
+    is_sound = observed.is_sound & received.is_sound & fields.is_sound() & (seq >= NO_SEQ)
+    is_sound &= _read_values(value, fields, name, book)
+    is_device = fields.given("clock", of=_DEVICE_CLOCK.__eq__)
+    columns = Columns(
+        first=fields.first,
+        odd=~is_sound,
+        name=name,
+        observed_ns=observed.instant_ns,
+        received_ns=np.minimum(received.instant_ns, arrived_ns),
+        seq=seq,
+        value=value,
+        resent=fields.given("resent"),
+        clock=np.where(fields.given("clock"), is_device, observed.is_given).astype(np.uint8),
+        gateway=fields.of("gateway"), row=fields.of("row"),
+        epoch=fields.of_first("epoch"), floor=fields.of_first("floor"),
+    )  # fmt: skip
+    return columns, fields.quotes() + _TEXT_QUOTES + _KEY_QUOTES * keys
+
+
+class _Fields:
+    """The records of a text as columns; what is likely to be stated by none costs nothing.
+
+    Likely: nobody does at both ends of the text. Whoever is wrong finds too many quotation marks and looks for all.
+    """
+
+    def __init__(self, text: bytes, *, first: Int64s) -> None:
+        self.first = first
+        try:
+            self._records = _DECODER.decode(text)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise TextError(str(error)) from None
+        ends = text[:_END_BYTES] + text[-_END_BYTES:]
+        self._stated = {field for field in _GETTERS if b'"%s"' % field.encode() in ends}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def look_for_all(self) -> None:
+        """Take it that every field may be stated."""
+        self._stated = set(_GETTERS)
+
+    def of(self, field: str) -> list[Any]:
+        """Return a field of all records."""
+        if field not in self._stated:
+            return [getattr(_DEFAULT, field)] * len(self)
+        return list(map(_GETTERS[field], self._records))
+
+    def of_first(self, field: str) -> list[Any]:
+        """Return a field of the first record of each message."""
+        return [getattr(self._records[place], field) for place in self.first.tolist()]
+
+    def given(self, field: str, *, of: Callable[[Any], Any] = bool) -> Bools:
+        """Return for which records (N,) `of` what is in the field is true; where the default is, it is not."""
+        if field not in self._stated:
+            return np.zeros(len(self), dtype=np.bool_)
+        return np.fromiter(map(of, map(_GETTERS[field], self._records)), np.bool_, len(self))
+
+    def numbers(self, field: str, dtype: Any, *, of: Callable[[Any], Any] | None = None) -> np.ndarray[Any, Any]:
+        """Return a field as numbers (N,), `of` what is in it. Raises TextError for one that has no room."""
+        found = map(_GETTERS[field], self._records)
+        try:
+            return np.fromiter(found if of is None else map(of, found), dtype, len(self))
+        except OverflowError:
+            raise TextError(f"{field} has too many digits") from None
+
+    def is_sound(self) -> Bools:
+        """Return which records (N,) keep to the limits of what is not a value."""
+        is_sound = np.ones(len(self), dtype=np.bool_)
+        if "row" in self._stated:
+            is_sound &= self.numbers("row", np.int64) >= 0
+        is_sound[self.first] &= np.array([0 <= floor <= MOST_NUMBER for floor in self.of_first("floor")], np.bool_)
+        if "gateway" in self._stated:
+            is_sound &= self.numbers("gateway", np.int64, of=len) <= ID_CHARS
+        return is_sound
+
+    def quotes(self) -> Int64s:
+        """Return how many quotation marks the fields of a record (N,) have, but for name, value, counter and times."""
+        quotes = np.zeros(len(self), dtype=np.int64)
+        for field, count in _QUOTES:
+            if field in self._stated:
+                quotes += count * self.given(field)
+        # elsewhere these two mean nothing, and are counted as what was not understood
+        for field, count in (("epoch", _TEXT_QUOTES), ("floor", _KEY_QUOTES)):
+            quotes[self.first] += [count * bool(found) for found in self.of_first(field)]
+        return quotes
+
+
+_DEFAULT = _Record()
+_GETTERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {field: attrgetter(field) for field in _Record.__struct_fields__}
+)
+_QUOTES = (
+    ("u", _TEXT_QUOTES), ("vs", _TEXT_QUOTES), ("clock", _TEXT_QUOTES), ("gateway", _TEXT_QUOTES),
+    ("resent", _KEY_QUOTES), ("bad", _KEY_QUOTES), ("row", _KEY_QUOTES),
+)  # fmt: skip
+
+
+def _read_values(value: Floats, fields: _Fields, name: Int32s, book: NameBook) -> Bools:
+    """Put what labels and the mark `bad` mean into `value` (N,); return which are what their quantity may be."""
+    if not len(book):
+        raise TextError("no name is known")
+    unit = fields.numbers("u", np.int32, of=book.units.__getitem__)
+    rules = book.rules[name]
+    is_labelled, is_bad = fields.given("vs"), fields.given("bad")
+    is_sound: Bools = (name != NO_NAME) & ((unit == rules["unit"]) | (unit == ANY_UNIT) | is_labelled)
+    is_sound &= np.isnan(value) | ~is_labelled
+    if is_labelled.any():
+        labels = fields.of("vs")
+        for place in np.flatnonzero(is_labelled & is_sound).tolist():
+            value[place] = book.label_value(int(name[place]), labels[place])
+    is_sound &= (value >= rules["lo"]) & (value <= rules["hi"])
+    is_sound &= ~rules["is_whole"] | (value == np.floor(value))
+    value[is_bad] = np.nan
+    is_sound |= is_bad & (name != NO_NAME)
+    return is_sound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Times:
+    """Instants (N,) of records; the time of arrival where none `is_given`."""
+
+    instant_ns: Int64s
+    is_given: Bools
+    is_sound: Bools
+
+
+class _Marks:
+    """Where in a text records begin and what its quotation marks say."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._chars: _Chars = np.frombuffer(text + _PAD, dtype=np.uint8)
+        self._is_quote = self._chars == _QUOTE
+        self._is_key_end = self._is_quote[:-1] & (self._chars[1:] == _COLON)
+        self.start: Int64s = np.flatnonzero(self._chars == _OPEN)
+
+    @property
+    def count(self) -> int:
+        """How many quotation marks there are."""
+        return int(np.count_nonzero(self._is_quote))
+
+    def counts(self) -> Int64s:
+        """Return how many quotation marks each record (N,) has."""
+        return np.add.reduceat(self._is_quote, self.start, dtype=np.int64)
+
+    def times(self, key: str, arrived_ns: int) -> _Times:
+        """Return the times that stand under a key."""
+        count = len(self.start)
+        instant_ns = np.full(count, arrived_ns, dtype=np.int64)
+        is_given, is_sound = np.zeros(count, dtype=np.bool_), np.ones(count, dtype=np.bool_)
+        at = self._behind(b'"%s":' % key.encode())
+        if len(at):
+            is_paired = len(at) == count and bool((at > self.start).all() and (at[:-1] < self.start[1:]).all())
+            record = slice(None) if is_paired else np.searchsorted(self.start, at) - 1
+            instant_ns[record], is_sound[record] = self._instants(at)
+            is_given[record] = True
+        return _Times(instant_ns=instant_ns, is_given=is_given, is_sound=is_sound)
+
+    def _behind(self, key: bytes) -> Int64s:
+        """Return the places (M,) that follow a key with its colon."""
+        if key not in self._text:
+            return np.empty(0, dtype=np.int64)
+        size = len(key)
+        # its last letter is looked for first, because few keys end alike
+        is_there = self._is_key_end[size - 2 :] & (self._chars[size - 3 : -2] == key[-3])
+        at = np.flatnonzero(is_there)
+        for place, char in enumerate(key[:-3]):
+            at = at[self._chars[at + place] == char]
+        return at + size
+
+    def _instants(self, at: Int64s) -> tuple[Int64s, Bools]:
+        """Return the times (M,) that are written at these places, and which of them are times of this world."""
+        texts = np.lib.stride_tricks.sliding_window_view(self._chars, _WINDOW)[at]
+        digit = texts[:, 8:12] - np.uint8(_ZERO)
+        head, tail = texts[:, :8].view("<u8")[:, 0], texts[:, 12:20].view("<u8")[:, 0]
+        is_whole = (digit[:, 0] <= _NINE) & (digit[:, 1] <= _NINE) & (digit[:, 3] <= _NINE) & (texts[:, 10] == _DOT)
+        is_ended = (texts[:, 20] == _COMMA) | (texts[:, 20] == _SHUT)
+        is_usual = is_whole & is_ended & _are_digits(head) & _are_digits(tail)
+        seconds = _number(head) * 100 + digit[:, 0].astype(np.int64) * 10 + digit[:, 1]
+        is_sound = is_usual & (seconds >= _RELATIVE_BELOW_S) & (seconds < _LATEST_S)
+        instant_ns = seconds * SECOND_NS + digit[:, 3].astype(np.int64) * 10**8 + _number(tail)
+        for place in np.flatnonzero(~is_usual).tolist():
+            found_ns = self._instant_ns(int(at[place]))
+            instant_ns[place], is_sound[place] = found_ns or 0, found_ns is not None
+        return instant_ns, is_sound
+
+    def _instant_ns(self, at: int) -> int | None:
+        """Return the time that is written there in whatever form; None when that needs a closer look."""
+        token = _TOKEN.match(self._text, at)
+        try:
+            found_ns = nanoseconds(token[0]) if token else 0
+        except RecordError:
+            return None
+        return found_ns if RELATIVE_BELOW_NS <= found_ns < _LATEST_S * SECOND_NS else None
+
+
+_ALL_THREES = np.uint64(0x3333333333333333)
+
+
+def _are_digits(word: _Words) -> Bools:
+    """Return which words (N,) are eight ASCII digits."""
+    carried = (word + np.uint64(0x0606060606060606)) & np.uint64(0xF0F0F0F0F0F0F0F0)
+    are_digits: Bools = (word & np.uint64(0xF0F0F0F0F0F0F0F0) | carried >> np.uint64(4)) == _ALL_THREES
+    return are_digits
+
+
+def _number(word: _Words) -> Int64s:
+    """Return what eight digits (N,), the first in the lowest byte, are as a number: pairs, then fours, then eight.
+
+    Worked example: the text 12345678, read as a little-endian word, gives 12345678.
+    """
+    word = word - np.uint64(0x3030303030303030)
+    word = word * np.uint64(10) + (word >> np.uint64(8))
+    fours = (word & np.uint64(0x000000FF000000FF)) * np.uint64(0x000F424000000064)
+    fours += ((word >> np.uint64(16)) & np.uint64(0x000000FF000000FF)) * np.uint64(0x0000271000000001)
+    return (fours >> np.uint64(32)).astype(np.int64)
