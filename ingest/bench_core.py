@@ -10,19 +10,25 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from devices.link_model import AckToken, Message
 from devices.model import SECOND_NS, EventState, PermanentError, Reading
 from devices.quantities import QUANTITIES
 from devices.site import Check, Device, Rule, Site, Station, Town
-from ingest.batch import NO_SEQ, Batch, SeriesIndex, columns_from_readings, concat
+from ingest.batch import NO_SEQ, Batch, SeriesIndex, concat
 from ingest.flags import BAD, GOOD, MISSING, UNKNOWN
+from ingest.intake import Intake
+from ingest.layout import Layout
+from ingest.packs import READINGS_TOPIC, FastReader, pop_group
 from ingest.pipeline import Moment, Outcome, Pipeline
 from ingest.recording import RecordingReader
+from ingest.rows import in_columns
 
 START_NS = 1_768_867_200 * SECOND_NS  # 2026-01-20T00:00Z
 STEP_NS = 600 * SECOND_NS
@@ -308,9 +314,25 @@ def exponent(sizes: list[int], costs_s: list[float]) -> float:
     return float(slope)
 
 
-def to_columns(readings: tuple[Reading, ...], index: SeriesIndex) -> Batch:
-    """Return decoded readings as columns, as the pipeline takes them in."""
-    return columns_from_readings(readings, index)
+class PackColumns:
+    """Turns packs into columns as ingest does: messages as they come in groups, series numbered."""
+
+    def __init__(self, series: int) -> None:
+        """Know a town of this many series."""
+        site = town_of(series)
+        self._reader = FastReader(devices=len(site.device))
+        self._intake = Intake(Layout(site, contacts=frozenset()), series=SeriesIndex())
+
+    def read(self, packs: Sequence[bytes], *, arrived_ns: int) -> Batch:
+        """Return what the packs of a gateway hold."""
+        token = AckToken(mid=1, qos=1, generation=1)
+        waiting = deque(
+            Message(topic=f"{READINGS_TOPIC}/gw-1", payload=pack, is_retained=False, ack_token=token) for pack in packs
+        )
+        parts = []
+        while waiting:
+            parts.append(self._reader.read(pop_group(waiting), arrived_ns=arrived_ns).readings)
+        return self._intake.read(in_columns(parts))[0]
 
 
 def read_recording(site: Site, path: Path) -> int:

@@ -100,23 +100,54 @@ def read_text(text: bytes, book: NameBook, *, begins: Sequence[int], arrived_ns:
     fields = _Fields(text, first=np.searchsorted(marks.start, np.asarray(begins)))
     if len(marks.start) != len(fields):
         raise TextError("something is nested, or a text holds a brace")
-    columns, quotes = _columns(fields, marks, book, arrived_ns=arrived_ns)
-    if marks.count != quotes.sum():
+    columns, tally = _columns(fields, marks, book, arrived_ns=arrived_ns)
+    if marks.count != tally.total():
         fields.look_for_all()
-        columns, quotes = _columns(fields, marks, book, arrived_ns=arrived_ns)
-        columns.odd[marks.counts() != quotes] = True
+        columns, tally = _columns(fields, marks, book, arrived_ns=arrived_ns)
+        columns.odd[marks.counts() != tally.counts()] = True
     return columns
 
 
-def _columns(fields: _Fields, marks: _Marks, book: NameBook, *, arrived_ns: int) -> tuple[Columns, Int64s]:
-    """Return the columns, and how many quotation marks (N,) the fields have that were understood."""
+class _Tally:
+    """How many quotation marks the fields have that were understood, name included."""
+
+    def __init__(self, records: int) -> None:
+        self._records = records
+        self._given: list[tuple[Bools, int]] = []
+
+    def add(self, is_given: Bools, marks: int) -> None:
+        """Note which records (N,) have a field that is written with so many marks."""
+        self._given.append((is_given, marks))
+
+    def total(self) -> int:
+        """Return the marks of all records."""
+        return _TEXT_QUOTES * self._records + sum(int(np.count_nonzero(given)) * marks for given, marks in self._given)
+
+    def counts(self) -> Int64s:
+        """Return the marks of each record (N,)."""
+        counts = np.full(self._records, _TEXT_QUOTES, dtype=np.int64)
+        for is_given, marks in self._given:
+            counts += marks * is_given
+        return counts
+
+
+def _columns(fields: _Fields, marks: _Marks, book: NameBook, *, arrived_ns: int) -> tuple[Columns, _Tally]:
+    """Return the columns, and the quotation marks that they account for."""
+    tally = fields.tally()
     name = fields.numbers("n", np.int32, of=book.__getitem__)
-    observed, received = marks.times("t", arrived_ns), marks.times("received", arrived_ns)
     value, seq = fields.numbers("v", np.float64), fields.numbers("seq", np.int64)
-    keys = observed.is_given.astype(np.int64) + received.is_given + (seq != NO_SEQ) + ~np.isnan(value)
-    is_sound = observed.is_sound & received.is_sound & fields.is_sound() & (seq >= NO_SEQ)
-    is_sound &= _read_values(value, fields, name, book)
-    is_device = fields.given("clock", of=_DEVICE_CLOCK.__eq__)
+    tally.add(~np.isnan(value), _KEY_QUOTES)
+    tally.add(seq != NO_SEQ, _KEY_QUOTES)
+    is_sound = _read_values(value, fields, name, book)
+    is_sound &= seq >= NO_SEQ
+    fields.check(is_sound)
+    observed, received = marks.times("t", arrived_ns), marks.times("received", arrived_ns)
+    for times in (observed, received):
+        tally.add(times.is_given, _KEY_QUOTES)
+        is_sound &= times.is_sound
+    is_device = observed.is_given
+    if fields.is_stated("clock"):
+        is_device = np.where(fields.given("clock"), fields.given("clock", of=_DEVICE_CLOCK.__eq__), is_device)
     columns = Columns(
         first=fields.first,
         odd=~is_sound,
@@ -126,11 +157,11 @@ def _columns(fields: _Fields, marks: _Marks, book: NameBook, *, arrived_ns: int)
         seq=seq,
         value=value,
         resent=fields.given("resent"),
-        clock=np.where(fields.given("clock"), is_device, observed.is_given).astype(np.uint8),
+        clock=is_device.astype(np.uint8),
         gateway=fields.of("gateway"), row=fields.of("row"),
         epoch=fields.of_first("epoch"), floor=fields.of_first("floor"),
     )  # fmt: skip
-    return columns, fields.quotes() + _TEXT_QUOTES + _KEY_QUOTES * keys
+    return columns, tally
 
 
 class _Fields:
@@ -161,8 +192,14 @@ class _Fields:
             return [getattr(_DEFAULT, field)] * len(self)
         return list(map(_GETTERS[field], self._records))
 
+    def is_stated(self, field: str) -> bool:
+        """Whether any record may have the field."""
+        return field in self._stated
+
     def of_first(self, field: str) -> list[Any]:
         """Return a field of the first record of each message."""
+        if field not in self._stated:
+            return [getattr(_DEFAULT, field)] * len(self.first)
         return [getattr(self._records[place], field) for place in self.first.tolist()]
 
     def given(self, field: str, *, of: Callable[[Any], Any] = bool) -> Bools:
@@ -179,26 +216,28 @@ class _Fields:
         except OverflowError:
             raise TextError(f"{field} has too many digits") from None
 
-    def is_sound(self) -> Bools:
-        """Return which records (N,) keep to the limits of what is not a value."""
-        is_sound = np.ones(len(self), dtype=np.bool_)
+    def check(self, is_sound: Bools) -> None:
+        """Take from `is_sound` (N,) the records that do not keep to the limits of what is not a value."""
         if "row" in self._stated:
             is_sound &= self.numbers("row", np.int64) >= 0
-        is_sound[self.first] &= np.array([0 <= floor <= MOST_NUMBER for floor in self.of_first("floor")], np.bool_)
+        if "floor" in self._stated:
+            is_sound[self.first] &= [0 <= floor <= MOST_NUMBER for floor in self.of_first("floor")]
         if "gateway" in self._stated:
             is_sound &= self.numbers("gateway", np.int64, of=len) <= ID_CHARS
-        return is_sound
 
-    def quotes(self) -> Int64s:
-        """Return how many quotation marks the fields of a record (N,) have, but for name, value, counter and times."""
-        quotes = np.zeros(len(self), dtype=np.int64)
-        for field, count in _QUOTES:
+    def tally(self) -> _Tally:
+        """Return the quotation marks of all fields but value, counter and times."""
+        tally = _Tally(len(self))
+        for field, marks in _QUOTES:
             if field in self._stated:
-                quotes += count * self.given(field)
+                tally.add(self.given(field), marks)
         # elsewhere these two mean nothing, and are counted as what was not understood
-        for field, count in (("epoch", _TEXT_QUOTES), ("floor", _KEY_QUOTES)):
-            quotes[self.first] += [count * bool(found) for found in self.of_first(field)]
-        return quotes
+        for field, marks in _QUOTES_FIRST:
+            if field in self._stated:
+                is_given = np.zeros(len(self), dtype=np.bool_)
+                is_given[self.first] = list(map(bool, self.of_first(field)))
+                tally.add(is_given, marks)
+        return tally
 
 
 _DEFAULT = _Record()
@@ -209,6 +248,7 @@ _QUOTES = (
     ("u", _TEXT_QUOTES), ("vs", _TEXT_QUOTES), ("clock", _TEXT_QUOTES), ("gateway", _TEXT_QUOTES),
     ("resent", _KEY_QUOTES), ("bad", _KEY_QUOTES), ("row", _KEY_QUOTES),
 )  # fmt: skip
+_QUOTES_FIRST = (("epoch", _TEXT_QUOTES), ("floor", _KEY_QUOTES))
 
 
 def _read_values(value: Floats, fields: _Fields, name: Int32s, book: NameBook) -> Bools:
@@ -261,13 +301,14 @@ class _Marks:
 
     def times(self, key: str, arrived_ns: int) -> _Times:
         """Return the times that stand under a key."""
-        count = len(self.start)
+        count, at = len(self.start), self._behind(b'"%s":' % key.encode())
+        if len(at) == count and (at > self.start).all() and (at[:-1] < self.start[1:]).all():
+            instant_ns, is_sound = self._instants(at)
+            return _Times(instant_ns=instant_ns, is_given=np.ones(count, dtype=np.bool_), is_sound=is_sound)
         instant_ns = np.full(count, arrived_ns, dtype=np.int64)
         is_given, is_sound = np.zeros(count, dtype=np.bool_), np.ones(count, dtype=np.bool_)
-        at = self._behind(b'"%s":' % key.encode())
         if len(at):
-            is_paired = len(at) == count and bool((at > self.start).all() and (at[:-1] < self.start[1:]).all())
-            record = slice(None) if is_paired else np.searchsorted(self.start, at) - 1
+            record = np.searchsorted(self.start, at) - 1
             instant_ns[record], is_sound[record] = self._instants(at)
             is_given[record] = True
         return _Times(instant_ns=instant_ns, is_given=is_given, is_sound=is_sound)

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import msgspec
 
 from devices.model import SECOND_NS, Reading
-from devices.senml import decode_pack, encode_readings
+from devices.senml import encode_readings
 from ingest import bench_core
-from ingest.batch import Batch, SeriesIndex
 from satomori.bench.model import Bench, Goal, Measure, in_ms, median_ratio
 
 _PACK_RECORDS = 200
@@ -72,14 +71,14 @@ class _Record(msgspec.Struct):
 def decode_ratio(bench: Bench) -> Iterator[Measure]:
     """SenML JSON packs to columns, against msgspec decoding the same bytes to typed structs."""
     packs = [_pack(number) for number in range(bench.size(full=20, quick=1))]
-    decoder, index = msgspec.json.Decoder(list[_Record]), SeriesIndex()
+    decoder, subject = msgspec.json.Decoder(list[_Record]), bench_core.PackColumns(_PACK_RECORDS)
     reference_s, subject_s = [], []
     for _ in range(bench.size(full=15, quick=2)):
         began_s = time.process_time()
         records = sum(len(decoder.decode(pack)) for pack in packs)
         reference_s.append(time.process_time() - began_s)
         began_s = time.process_time()
-        rows = sum(len(_columns(pack, index)) for pack in packs)
+        rows = len(subject.read(packs, arrived_ns=bench_core.START_NS + 10**15))
         subject_s.append(time.process_time() - began_s)
         if rows != records:
             raise AssertionError(f"{rows} readings of {records} records")
@@ -90,11 +89,6 @@ def decode_ratio(bench: Bench) -> Iterator[Measure]:
         reference=f"msgspec to structs {in_ms(reference_s)} for {records} records",
         goal=Goal(limit=2),
     )
-
-
-def _columns(pack: bytes, index: SeriesIndex) -> Batch:
-    found = decode_pack(pack, publisher="gw-1", arrived_ns=bench_core.START_NS + 10**15)
-    return bench_core.to_columns(found.readings, index)
 
 
 def _pack(number: int) -> bytes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from devices.link_model import AckToken, Message
 from devices.model import Reading
 from devices.senml import encode_quarantine, encode_readings, encode_rows
-from ingest.packs import GROUP_MESSAGES, CarefulReader, FastReader, Taken, pop_group
+from ingest.packs import GROUP_BYTES, GROUP_MESSAGES, CarefulReader, FastReader, Taken, pop_group
 from ingest.rows import Rows
 from tests.devices.test_senml import some_readings
 from tests.ingest.journal_cases import SECOND_NS, T0_NS, reading
@@ -206,12 +206,12 @@ def test_names_that_are_met_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_group_is_bounded_in_number_and_bytes() -> None:
-    waiting = deque([message(b"x")] * 3_000)
+    waiting = deque([message(b"x")] * (GROUP_MESSAGES + 5))
     assert len(pop_group(waiting)) == GROUP_MESSAGES
     assert len(pop_group(waiting, most=1)) == 1
-    waiting = deque([message(b"x" * 60_000)] * 10)
-    assert len(pop_group(waiting)) == 3
-    assert len(waiting) == 7
+    waiting = deque([message(b"x" * 60_000)] * 20)
+    assert len(pop_group(waiting)) == -(-GROUP_BYTES // 60_000)
+    assert len(waiting) == 20 - -(-GROUP_BYTES // 60_000)
 
 
 def spelled(value: Any) -> st.SearchStrategy[bytes]:
