@@ -22,7 +22,7 @@ from devices.model import TransientError
 from devices.set_aside import end_saving, set_aside
 from gateway import spool_file, spool_rows
 from gateway.spool_ballast import Ballast
-from gateway.spool_room import make_room
+from gateway.spool_room import Senders, make_room
 from gateway.spool_types import DamagedRow, NewRow, Ranges, SpoolOptions, SpoolState, StoredRow, Want
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Spool:
         self._page_limit = 0
         self._found_damaged: list[DamagedRow] = []
         self._uncounted: dict[str, int] = {}
+        self._senders = Senders()
         ballast = options.path.with_name(options.path.name + ".ballast")
         self._ballast = Ballast(ballast, spool_bytes=options.max_bytes)
         self._is_tight = False
@@ -85,6 +86,7 @@ class Spool:
         """
         with self._lock:
             need = _pages(rows)
+            self._senders.note(rows)
             if self._is_near_bound(tenths=9, need=need):
                 self._make_room(need)
             try:
@@ -308,7 +310,8 @@ class Spool:
         try:
             with self._writing() as db:
                 # a disk that others filled costs no unsent row: only what the hub has makes room
-                dropped = make_room(db, pages_wanted=wanted, only_done=self._is_tight)
+                flooding = self._senders.flooding()
+                dropped = make_room(db, pages_wanted=wanted, only_done=self._is_tight, flooding=flooding)
                 spool_rows.add_counts(db, dropped)
         except _BoundError:
             self._tighten()  # even deleting has no room: it is the disk that is full

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from gateway.spool_types import Lane, NewRow, Ranges, SpoolState, StoredRow, Want
 
-DROPPED = ("dropped_thinned", "dropped_samples", "dropped_events")
+DROPPED = ("dropped_flood", "dropped_thinned", "dropped_samples", "dropped_events")
 """Counters whose sum is the number of unsent rows given up because the spool was full."""
 
 DAMAGED_KEPT = 200

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -29,6 +28,7 @@ from ingest.journal_tables import (
     SpoolKey,
     add_counters,
     forget_ledger,
+    spools_to_forget,
     write_events,
     write_ledger,
     write_quarantine,
@@ -38,7 +38,6 @@ from ingest.journal_upkeep import Keep, Upkeep
 from ingest.pipeline import Outcome
 from ingest.receipts import Heard, Ledger, ReceiptRows, count_rows, merge, record, subtract
 
-MAX_SPOOLS = 4_096
 _NS_PER_US = 1_000
 _REASON_CHARS = 40
 _ADD_BATCH = "INSERT INTO batches (commit_no, stored_ns, rows, end_byte, body) VALUES (?, ?, ?, ?, ?)"
@@ -252,10 +251,9 @@ class JournalWriter:
 
     def _forget(self, connection: sqlite3.Connection, ledgers: Mapping[SpoolKey, Ledger]) -> tuple[SpoolKey, ...]:
         """Drop the spools unheard for longest when there are too many; such a spool is simply asked for all again."""
-        if len(self._known.ledgers) + len(ledgers) <= MAX_SPOOLS:
-            return ()
-        too_many = len(self._known.ledgers.keys() | ledgers.keys()) - MAX_SPOOLS
-        forgotten = tuple(islice((key for key in self._known.ledgers if key not in ledgers), max(0, too_many)))
+        if ledgers.keys() <= self._known.ledgers.keys():
+            return ()  # none is new
+        forgotten = spools_to_forget(self._known.ledgers, ledgers)
         for key in forgotten:
             forget_ledger(connection, key)
         return forgotten

@@ -8,14 +8,18 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from devices.model import Event, QuarantineRow
 from ingest.receipts import Ledger
 
+MAX_SPOOLS = 4_096
+MAX_SPOOLS_OF_ONE = 64
 QUARANTINE_RING = 10_000
+QUARANTINE_SHARE = 2_500
 QUARANTINE_BURST = 20
 QUARANTINE_WINDOW_NS = 3_600 * 1_000_000_000
 RAW_BYTES = 4_096
@@ -25,6 +29,8 @@ SpoolKey = tuple[str, str]
 """Publisher and epoch."""
 
 _EVENT_FIELDS = 11
+_BEYOND_SHARE = """DELETE FROM quarantine WHERE publisher = ?1 AND id <=
+    (SELECT id FROM quarantine WHERE publisher = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"""
 
 
 def write_events(connection: sqlite3.Connection, events: Sequence[Event], *, commit_no: int, event_no: int) -> int:
@@ -67,7 +73,8 @@ def _log_ends_in(connection: sqlite3.Connection, event_id: str, rows: Sequence[t
 def write_quarantine(connection: sqlite3.Connection, rows: Sequence[QuarantineRow]) -> None:
     """Keep each row; of a flood from one source for one reason, the first rows of an hour and a count of the rest.
 
-    The table holds the newest QUARANTINE_RING rows; the counters know of all.
+    The table holds the newest QUARANTINE_RING rows, of one publisher no more than QUARANTINE_SHARE: one that makes up
+    device ids must not push out what others did. The counters know of all.
     """
 
     def source(row: QuarantineRow) -> tuple[str, str, str]:
@@ -77,6 +84,8 @@ def write_quarantine(connection: sqlite3.Connection, rows: Sequence[QuarantineRo
         return
     for key, group in groupby(sorted(rows, key=source), key=source):
         _quarantine_source(connection, key, list(group))
+    for publisher in {row.publisher for row in rows}:
+        connection.execute(_BEYOND_SHARE, (publisher, QUARANTINE_SHARE))
     connection.execute("DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_RING,))
 
 
@@ -132,6 +141,23 @@ def write_ledger(connection: sqlite3.Connection, key: SpoolKey, change: tuple[Le
     connection.executemany(
         "INSERT OR REPLACE INTO gaps VALUES (?, ?, ?, ?, ?)", [(*key, *span, now_ns) for span in sorted(come)]
     )
+
+
+def spools_to_forget(known: Mapping[SpoolKey, Ledger], news: Mapping[SpoolKey, Ledger]) -> tuple[SpoolKey, ...]:
+    """Return the spools of `known` (unheard for longest first) that are too many beside those just heard of.
+
+    First those of a publisher that has too many alone: epochs that one makes up must not push out the spools of others.
+    """
+    old = [key for key in known if key not in news]
+    count = Counter(publisher for publisher, _ in (*old, *news))
+    forgotten: dict[SpoolKey, None] = {}
+    for key in old:
+        if count[key[0]] > MAX_SPOOLS_OF_ONE:
+            count[key[0]] -= 1
+            forgotten[key] = None
+    left = (key for key in old if key not in forgotten)
+    forgotten.update(dict.fromkeys(islice(left, max(0, count.total() - MAX_SPOOLS))))
+    return tuple(forgotten)
 
 
 def forget_ledger(connection: sqlite3.Connection, key: SpoolKey) -> None:

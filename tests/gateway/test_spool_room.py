@@ -9,7 +9,7 @@ import pytest
 
 from devices.model import SECOND_NS
 from gateway.spool import Spool
-from gateway.spool_room import make_room
+from gateway.spool_room import Senders, make_room
 from gateway.spool_types import Lane, NewRow
 from tests.gateway.spools import MIB, START_NS, all_waiting, numbers, open_spool, row
 
@@ -132,3 +132,63 @@ def test_one_batch_larger_than_the_room_left_is_taken(tmp_path: Path) -> None:
     spool.append([row(i, body=BODY) for i in range(1_200)])
     spool.append([row(2_000 + i, body=BODY) for i in range(600)])
     assert numbers(spool)[-600:] == list(range(1_201, 1_801))
+
+
+def quiet_and_flood(*, lane: Lane, floods: int) -> list[NewRow]:
+    """A week of five quiet devices, then one of them, or another, says the same thing again and again."""
+    quiet = [row(hour * 3_600, device_id=f"quiet-{n}", body=BODY) for hour in range(7 * 24) for n in range(5)]
+    alarm = [row(7 * 86_400, device_id="quiet-0", lane=Lane.EVENT, body=BODY)]
+    flood = [row(7 * 86_400 + n / 10, device_id="flood", lane=lane, body=BODY) for n in range(floods)]
+    return [*quiet, *alarm, *flood]
+
+
+@pytest.mark.parametrize("lane", [Lane.SAMPLE, Lane.EVENT])
+def test_a_device_that_floods_pays_for_it_alone(tmp_path: Path, lane: Lane) -> None:
+    spool = open_spool(tmp_path, max_bytes=MIB)
+    rows = quiet_and_flood(lane=lane, floods=5_000)
+    for start in range(0, len(rows), 20):
+        spool.append(rows[start : start + 20])
+    left = kept(spool)
+    assert {device_id: count for device_id, count in left.items() if device_id != "flood"} == {
+        "quiet-0": 7 * 24 + 1,
+        **{f"quiet-{n}": 7 * 24 for n in range(1, 5)},
+    }
+    assert left["flood"] > 300
+    assert numbers(spool)[-200:] == list(range(len(rows) - 199, len(rows) + 1))
+    counters = spool.state().counters
+    assert counters["dropped_flood"] == len(rows) - sum(left.values())
+    assert spool.state().rows_dropped == counters["dropped_flood"]
+
+
+def test_a_flood_is_thinned_to_one_an_hour_and_its_newest(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path)
+    spool.append([row(0, device_id="other", body=BODY)])
+    spool.append([row(minute * 60, device_id="flood", body=BODY) for minute in range(1_500)])
+    with spool._writing() as db:
+        thinned = make_room(db, pages_wanted=120, flooding="flood")
+    assert set(thinned) == {"dropped_flood"}
+    assert numbers(spool)[0] == 1
+    minutes = [(each.received_ns - START_NS) // SECOND_NS // 60 for each in all_waiting(spool)[1:]]
+    left_alone = range(minutes[-1] - 500, minutes[-1] + 1)
+    assert minutes[-501:] == list(left_alone)
+    hours = [minute for minute in minutes if minute < 400]
+    assert hours == [0, *range(47, 400, 60)]
+
+
+def test_a_device_alone_is_no_flood(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path)
+    spool.append([row(minute * 60, device_id="only", body=BODY) for minute in range(1_500)])
+    with spool._writing() as db:
+        assert set(make_room(db, pages_wanted=120, flooding="only")) == {"dropped_thinned"}
+
+
+def test_who_floods_is_who_sent_most_of_the_latest_rows() -> None:
+    senders = Senders()
+    senders.note([row(0, device_id="early") for _ in range(100)])
+    assert senders.flooding() is None  # too few to say
+    senders.note([row(0, device_id=name) for name in ("a", "b") for _ in range(400)])
+    assert senders.flooding() is None
+    senders.note([row(0, device_id="a") for _ in range(600)])
+    assert senders.flooding() == "a"
+    senders.note([row(0, device_id=f"d{n % 3}") for n in range(900)])
+    assert senders.flooding() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,9 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.model import Reading
-from ingest.journal import MAX_SPOOLS, JournalWriter
+from ingest.journal import JournalWriter
 from ingest.journal_read import JournalReader
-from ingest.journal_tables import QUARANTINE_BURST, QUARANTINE_RING, QUARANTINE_WINDOW_NS
+from ingest.journal_tables import (
+    MAX_SPOOLS,
+    MAX_SPOOLS_OF_ONE,
+    QUARANTINE_BURST,
+    QUARANTINE_RING,
+    QUARANTINE_SHARE,
+    QUARANTINE_WINDOW_NS,
+)
 from ingest.receipts import Ledger, ReceiptRows
 from tests.ingest.journal_cases import READINGS, SECOND_NS, T0_NS, bad_input, batch, reading, rows_of, stored_readings
 
@@ -146,13 +154,27 @@ class TestQuarantine:
         assert len(reader.quarantine(limit=1000)) == QUARANTINE_BURST + 1
 
     def test_ring_keeps_the_newest(self, writer: JournalWriter, reader: JournalReader) -> None:
-        many = [bad_input(at_s=number, device_id=f"d{number}") for number in range(QUARANTINE_RING + 50)]
+        many = [
+            replace(bad_input(at_s=number, device_id=f"d{number}"), publisher=f"gw-{number % 8}")
+            for number in range(QUARANTINE_RING + 50)
+        ]
         for start in range(0, len(many), 5_000):
             writer.commit(batch(quarantine=many[start : start + 5_000]))
         rows = reader.quarantine(limit=10**6)
         assert len(rows) == QUARANTINE_RING
         assert rows[0].device_id == f"d{QUARANTINE_RING + 49}"
         assert reader.counters()["quarantined"] == QUARANTINE_RING + 50
+
+    def test_one_publisher_that_makes_up_devices_leaves_room_for_others(
+        self, writer: JournalWriter, reader: JournalReader
+    ) -> None:
+        writer.commit(batch(quarantine=[replace(bad_input(device_id="trap-9"), publisher="gw-02")]))
+        for start in range(0, QUARANTINE_RING * 2, 4_000):
+            writer.commit(batch(quarantine=[bad_input(device_id=f"d{start + n}") for n in range(4_000)]))
+        rows = reader.quarantine(limit=10**6)
+        assert rows[-1].device_id == "trap-9"
+        assert len(rows) == QUARANTINE_SHARE + 1
+        assert rows[0].device_id == f"d{QUARANTINE_RING * 2 - 1}"
 
     def test_raw_bytes_are_bounded(self, writer: JournalWriter, reader: JournalReader) -> None:
         writer.commit(batch(quarantine=[bad_input(raw=b"x" * 100_000)]))
@@ -185,10 +207,22 @@ class TestStateAndReceipts:
         assert reader.counters()["gap_rows"] == 8
 
     def test_spools_are_bounded_and_the_one_heard_last_stays(self, path: Path, writer: JournalWriter) -> None:
-        strangers = tuple(ReceiptRows(publisher="x", epoch=str(number), rows=(1,)) for number in range(MAX_SPOOLS - 1))
+        strangers = tuple(
+            ReceiptRows(publisher=f"x{number % 100}", epoch=str(number), rows=(1,)) for number in range(MAX_SPOOLS - 1)
+        )
         writer.commit(batch(receipts=(rows_of(1), *strangers)))
         writer.commit(batch(receipts=(rows_of(2),)))
         writer.commit(batch(receipts=(ReceiptRows(publisher="y", epoch="new", rows=(1,)),)))
         assert len(writer.ledgers) == MAX_SPOOLS == len(JournalReader(path).receipts())
         assert writer.ledgers["gw-01", "e1"] == Ledger(watermark=2)
         assert ("x", "0") not in writer.ledgers
+
+    def test_epochs_that_one_publisher_makes_up_push_out_nobody_else(self, path: Path, writer: JournalWriter) -> None:
+        writer.commit(batch(receipts=(rows_of(1),)))
+        for first in range(0, 2 * MAX_SPOOLS, 500):
+            made_up = (ReceiptRows(publisher="x", epoch=str(first + n), rows=(1,)) for n in range(500))
+            writer.commit(batch(receipts=tuple(made_up)))
+        writer.commit(batch(receipts=(ReceiptRows(publisher="x", epoch="last", rows=(1,)),)))
+        assert len(writer.ledgers) == MAX_SPOOLS_OF_ONE + 1 == len(JournalReader(path).receipts())
+        assert writer.ledgers["gw-01", "e1"] == Ledger(watermark=1)
+        assert ("x", "last") in writer.ledgers
