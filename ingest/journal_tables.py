@@ -29,6 +29,8 @@ SpoolKey = tuple[str, str]
 """Publisher and epoch."""
 
 _EVENT_FIELDS = 11
+# by number of rows, not by distance of ids: those in between may be gone
+_BEYOND_RING = """DELETE FROM quarantine WHERE id <= (SELECT id FROM quarantine ORDER BY id DESC LIMIT 1 OFFSET ?)"""
 _BEYOND_SHARE = """DELETE FROM quarantine WHERE publisher = ?1 AND id <=
     (SELECT id FROM quarantine WHERE publisher = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)"""
 
@@ -86,7 +88,7 @@ def write_quarantine(connection: sqlite3.Connection, rows: Sequence[QuarantineRo
         _quarantine_source(connection, key, list(group))
     for publisher in {row.publisher for row in rows}:
         connection.execute(_BEYOND_SHARE, (publisher, QUARANTINE_SHARE))
-    connection.execute("DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_RING,))
+    connection.execute(_BEYOND_RING, (QUARANTINE_RING,))
 
 
 def _quarantine_source(
