@@ -9,8 +9,8 @@ from functools import reduce
 import numpy as np
 
 from ingest import flags
-from ingest.batch import Batch, Int64s, concat
-from ingest.derive import SnowDepth, merged
+from ingest.batch import Batch, Bytes, concat
+from ingest.derive import Derived, SnowDepth, merged
 from ingest.events import Mark
 from ingest.plugins import HasTables, RuleRunner, View
 from ingest.setup import ChosenChecks
@@ -48,12 +48,9 @@ class Chain:
 
     def judge(self, rows: Batch, view: View) -> Judgement:
         """Return rows and derived rows with their flags, and the marks of all rules."""
-        if not len(rows):
-            return Judgement(rows=rows, marks=_marks(self._rules, rows, view))
-        everything, source = merged(rows, self._derive.apply(rows))
-        order = np.lexsort((everything.seq, everything.observed_ns, everything.series))
-        flagged = self._flagged(everything, order=order, source=source)
-        return Judgement(rows=flagged, marks=_marks(self._rules, flagged, view))
+        if len(rows):
+            rows = self._flagged(rows, self._derive.apply(rows))
+        return Judgement(rows=rows, marks=_marks(self._rules, rows, view))
 
     def record(self, rows: Batch, *, context: Batch) -> Batch:
         """Return `rows` that are too old to be judged with the rows that follow from them, flagged.
@@ -61,20 +58,30 @@ class Chain:
         `context` are air temperatures of their time. Rules see none of this.
         """
         # only distances give rows, and none of them is in the context: the source positions are those of `rows`
-        everything, source = merged(rows, self._derive.apply(concat([rows, context]), is_history=True))
-        order = np.lexsort((everything.seq, everything.observed_ns, everything.series))
-        return self._flagged(everything, order=order, source=source)
+        return self._flagged(rows, self._derive.apply(concat([rows, context]), is_history=True))
 
-    def _flagged(self, rows: Batch, *, order: Int64s, source: Int64s) -> Batch:
-        """Return rows (N,) in `order` with the worst flag of all checks and of the row they follow from."""
-        rows = rows.take(order)
-        found = [runner.apply(rows) for runner in self._checks.runners]
-        flag = reduce(flags.worst, found, rows.flag)
+    def _flagged(self, rows: Batch, derived: Derived) -> Batch:
+        """Return rows (N,) and what was derived from them, sorted, with the worst flag of all checks."""
+        if len(derived.rows):
+            return self._flagged_with(rows, derived)
+        return replace(rows, flag=self._flags(rows))
+
+    def _flagged_with(self, rows: Batch, derived: Derived) -> Batch:
+        everything, source = merged(rows, derived)
+        order = np.lexsort((everything.seq, everything.observed_ns, everything.series))
+        everything = everything.take(order)
+        flag = self._flags(everything)
         unsorted = np.empty_like(flag)
         unsorted[order] = flag
+        # what follows from a row is no better than that row
         flag = flags.worst(flag, unsorted[source[order]])
         is_unknown = (flag == flags.MISSING) & (source[order] != order)
-        return replace(rows, flag=flag, value=np.where(is_unknown, np.nan, rows.value))
+        return replace(everything, flag=flag, value=np.where(is_unknown, np.nan, everything.value))
+
+    def _flags(self, rows: Batch) -> Bytes:
+        found = [runner.apply(rows) for runner in self._checks.runners]
+        has_flags = (rows.flag != flags.UNKNOWN).any()
+        return reduce(flags.worst, [rows.flag, *found] if has_flags or not found else found)
 
 
 def _marks(rules: Sequence[RuleRunner], rows: Batch, view: View) -> list[Mark]:

@@ -87,8 +87,11 @@ class LearnsSeries(Protocol):
         """Learn that `series` stands for this quantity of this device; called once, before its first row."""
 
 
-class CheckRunner(HasTables, LearnsSeries, Protocol):
-    """A check at work."""
+class CheckRunner(HasTables, Protocol):
+    """A check at work, for all series of a site."""
+
+    def add_series(self, series: int, *, device_id: str, quantity: str, params: Any) -> None:
+        """Learn that `series` is judged by `params`; called once, before its first row."""
 
     def apply(self, batch: Batch) -> Bytes:
         """Return flags (N,) of rows sorted by (series, observed_ns, seq); UNKNOWN where it has nothing to say."""
@@ -113,7 +116,10 @@ class RuleRunner(HasTables, LearnsSeries, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSpec:
-    """One quality check. `params` is its documentation; `build` makes a runner for one site."""
+    """One quality check. `params` is its documentation; `build` makes the one runner of a site.
+
+    The scope's own `params` are the default ones; each series comes with those that apply to it.
+    """
 
     name: str
     params: type[Params]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from devices.model import PermanentError, Severity
-from devices.site import Check, Device, Problem, Rule, Site
+from devices.site import Check, Problem, Rule, Site
 from ingest.batch import Int32s
 from ingest.layout import Layout
 from ingest.plugins import CheckRunner, CheckSpec, Params, RuleRunner, RuleSpec, Scope, Watched, load_checks, load_rules
@@ -158,36 +158,41 @@ def _watched(layout: Layout, device_id: str, *, unit: int) -> Watched:
 
 
 class ChosenChecks:
-    """All instances of all checks. A series goes to the first matching `[[check]]` of each kind, or to its default."""
+    """All checks. A series goes by the first matching `[[check]]` of each kind, or by its default parameters."""
 
     def __init__(self, site: Site, layout: Layout) -> None:
-        """Build a runner for each `[[check]]` and one with default parameters for each kind."""
-        self._kinds: list[list[tuple[Check, CheckRunner]]] = []
-        for name, spec in load_checks().items():
-            given = [check for check in site.check if check.kind == name]
-            self._kinds.append([(c, _check_runner(spec, c, layout.devices)) for c in (*given, Check(kind=name))])
+        """Build a runner for each kind."""
+        self._kinds = [_ChosenCheck(spec, site, layout) for spec in load_checks().values()]
 
     @property
     def runners(self) -> Sequence[CheckRunner]:
         """All runners."""
-        return [runner for instances in self._kinds for _, runner in instances]
+        return [kind.runner for kind in self._kinds]
 
     def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
-        """Give a new series to the instances that are to look at it."""
-        for instances in self._kinds:
-            runner = next(runner for check, runner in instances if _looks_at(check, device_id, quantity=quantity))
-            runner.add_series(series, device_id=device_id, quantity=quantity)
+        """Tell each check by which parameters a new series is to be judged."""
+        for kind in self._kinds:
+            params = kind.params_of(device_id, quantity=quantity)
+            kind.runner.add_series(series, device_id=device_id, quantity=quantity, params=params)
+
+
+class _ChosenCheck:
+    """One kind of check and what the site says about it."""
+
+    def __init__(self, spec: CheckSpec, site: Site, layout: Layout) -> None:
+        checks = (*(check for check in site.check if check.kind == spec.name), Check(kind=spec.name))
+        self._given = [(check, spec.params.model_validate(check.params)) for check in checks]
+        watched = {
+            device.id: Watched(
+                device_id=device.id, unit=0, interval_ns=0, quantities=frozenset(), mount_height_m=device.mount_height_m
+            )
+            for device in layout.devices.values()
+        }
+        self.runner = spec.build(Scope(name=spec.name, params=self._given[-1][1], watched=watched))
+
+    def params_of(self, device_id: str, *, quantity: str) -> Params:
+        return next(params for check, params in self._given if _looks_at(check, device_id, quantity=quantity))
 
 
 def _looks_at(check: Check, device_id: str, *, quantity: str) -> bool:
     return (not check.device or device_id in check.device) and (not check.quantity or quantity in check.quantity)
-
-
-def _check_runner(spec: CheckSpec, check: Check, devices: Mapping[str, Device]) -> CheckRunner:
-    watched = {
-        device.id: Watched(
-            device_id=device.id, unit=0, interval_ns=0, quantities=frozenset(), mount_height_m=device.mount_height_m
-        )
-        for device in devices.values()
-    }
-    return spec.build(Scope(name=check.kind, params=spec.params.model_validate(check.params), watched=watched))

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from devices.quantities import QUANTITIES
 from ingest.batch import Batch, Bytes
-from ingest.flags import BAD, GOOD, MISSING, UNKNOWN
+from ingest.flags import BAD, GOOD, MISSING
 from ingest.plugins import CheckSpec, Params, Scope
 from ingest.state import GrowingArray, StateTable
 
@@ -29,49 +29,47 @@ class RangeParams(Params):
     full_scale_m: Annotated[float, Field(gt=0, le=100)] | None = None
 
 
+_LIMITS = np.dtype([("lo", np.float64), ("hi", np.float64), ("silent_lo", np.float64), ("silent_hi", np.float64)])
+_NO_LIMITS = (-np.inf, np.inf, np.nan, np.nan)
+
+
 class RangeCheck:
-    """The check at work; it remembers nothing."""
+    """The check at work; it remembers nothing.
+
+    Of each series: the limits of what can be, and from which values on (`silent_lo` and below, `silent_hi` and above)
+    its gauge says that there is no echo; NaN = it never does.
+    """
 
     def __init__(self, scope: Scope) -> None:
         """Begin without series."""
         self._scope = scope
-        self._is_mine, self._is_distance = GrowingArray(np.bool_), GrowingArray(np.bool_)
-        self._lo, self._hi = GrowingArray(np.float64), GrowingArray(np.float64)
-        self._full_scale = GrowingArray(np.float64)
+        self._limits = GrowingArray(_LIMITS, fill=_NO_LIMITS)
 
     def tables(self) -> Sequence[StateTable]:
         """Return no table."""
         return ()
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str, params: RangeParams) -> None:
         """Take up a series with the limits of its quantity and gauge."""
-        self._grow(series + 1)
+        self._limits.grow(series + 1)
         limits, watched = QUANTITIES.get(quantity), self._scope.watched.get(device_id)
         lo, hi = (limits.lo, limits.hi) if limits else (-np.inf, np.inf)
         mount_m = watched.mount_height_m if watched else None
-        self._is_mine.values[series] = True
         if quantity == "snow_depth" and mount_m is not None:
             hi = min(hi, mount_m)
-        self._lo.values[series], self._hi.values[series] = lo, hi
-        self._is_distance.values[series] = quantity == "distance"
-        default_m = _SHORT_RANGE_M if mount_m is None or mount_m < _SHORT_RANGE_M else _LONG_RANGE_M
-        self._full_scale.values[series] = self._scope.params.full_scale_m or default_m
-
-    def _grow(self, size: int) -> None:
-        for array in (self._is_mine, self._is_distance, self._lo, self._hi, self._full_scale):
-            array.grow(size)
+        silent_lo, silent_hi = np.nan, np.nan
+        if quantity == "distance":
+            default_m = _SHORT_RANGE_M if mount_m is None or mount_m < _SHORT_RANGE_M else _LONG_RANGE_M
+            silent_lo, silent_hi = 0.0, params.full_scale_m or default_m
+        self._limits.values[series] = (lo, hi, silent_lo, silent_hi)
 
     def apply(self, batch: Batch) -> Bytes:
-        """Return flags (N,): GOOD, BAD or MISSING; UNKNOWN for series of another instance."""
-        value = batch.value
-        self._grow(int(batch.series.max(initial=-1)) + 1)
-        is_outside = (value < self._lo.values[batch.series]) | (value > self._hi.values[batch.series])
-        is_echoless = self._is_distance.values[batch.series] & (
-            (value <= 0.0) | (value >= self._full_scale.values[batch.series])
-        )
-        flag = np.where(is_outside, BAD, GOOD)
-        flag = np.where(np.isnan(value) | is_echoless, MISSING, flag)
-        return np.where(self._is_mine.values[batch.series], flag, UNKNOWN).astype(np.uint8)
+        """Return flags (N,): GOOD, BAD or MISSING."""
+        value, limits = batch.value, self._limits.values[batch.series]
+        flag = np.full(len(batch), GOOD, dtype=np.uint8)
+        flag[(value < limits["lo"]) | (value > limits["hi"])] = BAD
+        flag[np.isnan(value) | (value <= limits["silent_lo"]) | (value >= limits["silent_hi"])] = MISSING
+        return flag
 
 
 CHECK = CheckSpec(name="range", params=RangeParams, build=RangeCheck)

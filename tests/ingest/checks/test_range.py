@@ -41,6 +41,8 @@ def flags_of(site: Site, quantity: str, *values: float, device_id: str = "gauge"
         ("air_temperature", -80.0, GOOD),
         ("air_temperature", -80.1, BAD),
         ("air_temperature", NAN, MISSING),
+        ("air_temperature", math.inf, BAD),
+        ("air_temperature", -math.inf, BAD),
         ("relative_humidity", 100.5, BAD),
         ("battery_voltage", 0.0, GOOD),
         ("battery_voltage", -0.1, BAD),
