@@ -83,7 +83,7 @@ class Sender:
             writer.transport.abort()
 
     async def _write(self, writer: asyncio.StreamWriter) -> None:
-        while self._queue and len(self._unanswered) < _WINDOW:
+        while self._queue and len(self._unanswered) < _WINDOW and not writer.is_closing():
             topic, payload = self._queue.popleft()
             mid = 1 + next(self._mids) % 65_535
             self._unanswered[mid] = (topic, payload)
