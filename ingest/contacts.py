@@ -183,10 +183,12 @@ class Contacts:
             elif role[row] == _COUNT:
                 marks += self._recover(step)
             else:
-                self._table.now["contact"][step.place] = _NOTHING
-                self._table.now["count"][step.place] = np.nan
+                state = self._table.touch([step.place])
+                state["contact"][step.place] = _NOTHING
+                state["count"][step.place] = np.nan
         last = is_last(place[is_contact])
-        self._table.now["seen_ns"][place[is_contact][last]] = rows.observed_ns[is_contact][last]
+        seen = place[is_contact][last]
+        self._table.touch(seen)["seen_ns"][seen] = rows.observed_ns[is_contact][last]
         return marks
 
     def _news(self, place: Int32s, contact: Sides, observed_ns: Int64s) -> tuple[Bools, Bools]:
@@ -201,7 +203,7 @@ class Contacts:
         """Take a contact in; return the marks of the episode that it shows to be over."""
         if self._is_press:
             return self._press(step)
-        state, place = self._table.now, step.place
+        state, place = self._table.touch([step.place]), step.place
         was_known = state["contact"][place] != _NOTHING and not is_lost
         state["edges"][place] += bool(was_known and step.value == 1.0 and state["contact"][place] != contact)
         is_edge = was_known and state["contact"][place] == _ARMED
@@ -221,7 +223,7 @@ class Contacts:
 
     def _press(self, step: _Step) -> list[Mark]:
         """Take a press in; return the marks of the episode before it."""
-        state, place = self._table.now, step.place
+        state, place = self._table.touch([step.place]), step.place
         marks: list[Mark] = []
         if not state["kind"][place] or self._is_over(place, step.at_ns):
             marks = self._marks(place, due_ns=step.at_ns)
@@ -241,7 +243,7 @@ class Contacts:
 
     def _recover(self, step: _Step) -> list[Mark]:
         """Take a word of the counter in; return the marks of what it counted and nobody saw."""
-        state, place = self._table.now, step.place
+        state, place = self._table.touch([step.place]), step.place
         done = steps(state["count"][[place]], np.array([step.value]), moduli=self._moduli[place])
         waited_ns = step.at_ns - int(state["count_ns"][place])
         missed = np.nan_to_num(done.step[0]) - state["edges"][place]

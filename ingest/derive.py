@@ -26,7 +26,7 @@ from ingest.batch import Batch, Bools, Bytes, Floats, Int32s, Int64s, SeriesInde
 from ingest.flags import MISSING, SUSPECT, UNKNOWN, Flags
 from ingest.layout import Layout
 from ingest.runs import is_first, is_last, latest
-from ingest.state import GrowingArray, Records, StateTable
+from ingest.state import GrowingArray, StateTable
 
 ZERO_CELSIUS_K = 273.15
 MOST_AGE_NS = 3_600 * SECOND_NS
@@ -96,8 +96,7 @@ class SnowDepth:
         `is_history`: the rows lie before others that are known; look and leave no trace.
         """
         source = np.flatnonzero(self._depth.values[rows.series] >= 0)
-        state = np.full(len(self._air), np.array((0, np.nan), dtype=_AIR)) if is_history else self._air.now
-        age_ns, air = self._air_at(rows, source, state)
+        age_ns, air = self._air_at(rows, source, is_history=is_history)
         distances = rows.take(source)
         value, flag = self._depths(distances, air=air, age_ns=age_ns)
         depths = Batch(
@@ -117,11 +116,12 @@ class SnowDepth:
         flag: Bytes = np.where(is_doubtful, SUSPECT, UNKNOWN).astype(np.uint8)
         return np.where(is_ground, 0.0, depth_m), np.where(np.isnan(depth_m), MISSING, flag).astype(np.uint8)
 
-    def _air_at(self, rows: Batch, source: Int64s, state: Records) -> tuple[Int64s, Floats]:
+    def _air_at(self, rows: Batch, source: Int64s, *, is_history: bool) -> tuple[Int64s, Floats]:
         """Return age (M,) and value (M,) of the newest air temperature up to each of the rows at `source` (M,).
 
-        The age is the highest int64 where there never was one. Notes the newest temperatures in `state`.
+        The age is the highest int64 where there never was one. Notes the newest temperatures unless `is_history`.
         """
+        state = np.full(len(self._air), np.array((0, np.nan), dtype=_AIR)) if is_history else self._air.now
         age_ns, air = np.full(len(source), np.iinfo(np.int64).max), np.full(len(source), np.nan)
         measured = np.flatnonzero(self._is_air(rows))
         asking = np.flatnonzero(self._air_place.values[rows.series[source]] >= 0)
@@ -138,12 +138,22 @@ class SnowDepth:
         known = latest(first | ~is_asking)
         air_ns = np.where(is_asking, state["observed_ns"][place], rows.observed_ns[at])[known]
         value = np.where(is_asking, state["value"][place], rows.value[at])[known]
-        last = is_last(place)
-        state["observed_ns"][place[last]], state["value"][place[last]] = air_ns[last], value[last]
+        if not is_history:
+            self._note(place, at_ns=air_ns, value=value)
         asked = asking[order[is_asking] - len(measured)]
         age_ns[asked] = np.where(air_ns > 0, rows.observed_ns[at] - air_ns, np.iinfo(np.int64).max)[is_asking]
         air[asked] = value[is_asking]
         return age_ns, air
+
+    def _note(self, place: Int32s, *, at_ns: Int64s, value: Floats) -> None:
+        """Remember the last temperature of each run of `place` (N,), where it is another one."""
+        known = self._air.now
+        last = is_last(place)
+        last &= (at_ns != known["observed_ns"][place]) | (value != known["value"][place])
+        if last.any():
+            chosen = place[last]
+            state = self._air.touch(chosen)
+            state["observed_ns"][chosen], state["value"][chosen] = at_ns[last], value[last]
 
     def _is_air(self, rows: Batch) -> Bools:
         is_air = self._own_air.values[rows.series] >= 0

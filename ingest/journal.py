@@ -24,6 +24,7 @@ from ingest.journal_fold import BEHIND_ROWS, Backlog, fold_all, fold_now, fold_s
 from ingest.journal_known import Draft, Stored, read_known
 from ingest.journal_open import Opened, open_file
 from ingest.journal_schema import connect_writer
+from ingest.journal_state import read_state, write_state
 from ingest.journal_tables import (
     SpoolKey,
     add_counters,
@@ -32,7 +33,6 @@ from ingest.journal_tables import (
     write_events,
     write_ledger,
     write_quarantine,
-    write_state,
 )
 from ingest.journal_upkeep import Keep, Upkeep
 from ingest.pipeline import Outcome
@@ -126,7 +126,7 @@ class JournalWriter:
         Raises StorageError or JournalDamagedError when it cannot be read.
         """
         with self._faults():
-            return dict(self._connection.execute("SELECT key, value FROM state"))
+            return read_state(self._connection)
 
     def commit(self, batch: JournalBatch) -> CommitResult:
         """Make the batch durable and return what may be told.
@@ -145,7 +145,7 @@ class JournalWriter:
             except BaseException:
                 self._known.series.forget_places()
                 raise
-            self._take_over(draft)
+            self._take_over(draft, batch.outcome)
         return CommitResult(
             commit_no=self._known.commit_no,
             event_no=self._known.event_no,
@@ -154,18 +154,19 @@ class JournalWriter:
 
     @property
     def is_behind(self) -> bool:
-        """Tell whether so much waits to be folded that this goes before new batches."""
-        return self._known.backlog.rows > BEHIND_ROWS
+        """Tell whether so much waits to be folded or merged that this goes before new batches."""
+        return self._known.backlog.rows > BEHIND_ROWS or self._known.state.is_behind
 
     def tend(self, *, now_ns: int, is_forced: bool = False) -> bool:
         """Do one short transaction of what commits have put off; return whether there may be more to do.
 
-        Call it between commits, after what they return was told. `is_forced`: fold although little waits. Raises
-        what `commit` raises; nothing is lost by it.
+        Call it between commits, after what they return was told. `is_forced`: fold and merge although little waits.
+        Raises what `commit` raises; nothing is lost by it.
         """
-        backlog = self._known.backlog
+        backlog, state = self._known.backlog, self._known.state
         is_folding = backlog.is_due() or (is_forced and backlog.batches > 0)
-        if not is_folding and not self._upkeep.is_due(now_ns):
+        is_merging = state.is_due() or (is_forced and state.entries > 0)
+        if not is_folding and not is_merging and not self._upkeep.is_due(now_ns):
             return False
         self._check_file()
         if self._must_reopen:
@@ -176,6 +177,9 @@ class JournalWriter:
                 fold = fold_slice(connection, backlog.fold, now_ns=now_ns)
             settle(backlog, fold)
             return True
+        if is_merging:
+            self._merge()
+            return True
         try:
             with self._transaction() as connection:
                 self._upkeep.step(connection, now_ns=now_ns)
@@ -183,6 +187,16 @@ class JournalWriter:
             self._upkeep.begin_again()
             raise
         return self._upkeep.is_due(now_ns)
+
+    def _merge(self) -> None:
+        state = self._known.state
+        try:
+            with self._transaction() as connection:
+                state.merge(connection)
+        except BaseException:
+            state.begin_again()
+            raise
+        state.settle(self._connection)
 
     def _write(self, connection: sqlite3.Connection, batch: JournalBatch, spools: Mapping[SpoolKey, Heard]) -> Draft:
         outcome, quarantine = batch.outcome, batch.all_quarantine()
@@ -220,8 +234,9 @@ class JournalWriter:
         connection.execute(_ADD_BATCH, (commit_no, now_ns, len(rows), end_byte, body))
         return Stored(new_series=numbered.new, end_byte=end_byte, rows=len(rows), is_folded=len(removed) > 0)
 
-    def _take_over(self, draft: Draft) -> None:
+    def _take_over(self, draft: Draft, outcome: Outcome) -> None:
         known = self._known
+        known.state.take_over(outcome.changed_state)
         known.commit_no, known.event_no, known.batch_id = draft.commit_no, draft.event_no, draft.batch_id
         known.series.take_over(draft.stored.new_series)
         known.end_byte = draft.stored.end_byte

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ingest.journal_fold import Backlog, backlog_of
 from ingest.journal_series import SeriesNumbers
+from ingest.journal_state import StateLog
 from ingest.journal_tables import SpoolKey
 from ingest.receipts import Ledger, Range
 
@@ -24,6 +25,7 @@ class Known:
     ledgers: dict[SpoolKey, Ledger]
     backlog: Backlog
     end_byte: int
+    state: StateLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,6 @@ def read_known(connection: sqlite3.Connection) -> Known:
     }
     return Known(
         commit_no=commit_no, event_no=event_no, batch_id=batch_id, series=SeriesNumbers(connection), ledgers=ledgers,
-        backlog=backlog_of(connection),
+        backlog=backlog_of(connection), state=StateLog(connection),
         end_byte=connection.execute("SELECT coalesce(max(end_byte), 0) FROM batches").fetchone()[0],
     )  # fmt: skip

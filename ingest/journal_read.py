@@ -98,6 +98,14 @@ class JournalReader:
         """Return the number of the newest commit that changed something, 0 when there is none."""
         return self._number("SELECT commit_no FROM pulse")
 
+    def journal_id(self) -> str:
+        """Return the file's own name, 16 hex digits: that of a copy is the same; "" while there is no journal.
+
+        Numbers of commits and events of files with different ids have nothing to do with one another.
+        """
+        rows = self._rows("SELECT journal_id FROM pulse")
+        return str(rows[0][0]) if rows else ""
+
     def heartbeat_ns(self) -> int:
         """Return when ingest last said that it works, 0 when never."""
         return self._number("SELECT heartbeat_ns FROM pulse")
@@ -318,9 +326,9 @@ class JournalReader:
 
 
 def _is_absent(error: sqlite3.Error) -> bool:
-    """Tell whether the file went away between two looks, or has no tables yet."""
+    """Tell whether the file went away between two looks, has no tables yet, or was not converted yet."""
     name = getattr(error, "sqlite_errorname", "")
-    return name == "SQLITE_CANTOPEN" or str(error).startswith("no such table")
+    return name == "SQLITE_CANTOPEN" or str(error).startswith(("no such table", "no such column: journal_id"))
 
 
 def _number_or_nan(value: float | None) -> float:

@@ -4,7 +4,8 @@ Columns bear the names of the fields they hold; a value that is NaN is stored as
 frame counter. The rows of a commit stand in `batches` first and are folded into `observations` and `latest` later (see
 `ingest.journal_fold`); old rows are thinned into `hours` (see `ingest.journal_upkeep`). `commit_no` and `event_no`
 only ever grow, also over a restored backup or a new file (see `ingest.journal`), so that a cursor of a reader can
-never be ahead of what is still to come.
+never be ahead of what is still to come. `journal_id` is made with the file and goes with its copies: numbers of two
+files with different ids have nothing to do with one another.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import MappingProxyType
 
 from ingest.journal_faults import StorageError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x5361_746F
 BUSY_TIMEOUT_MS = 5_000
 _WAL_KEPT_BYTES = 64 * 2**20
@@ -33,13 +34,17 @@ _NEW_IN_2: tuple[str, ...] = (
     "CREATE TABLE thinned (series_id INTEGER PRIMARY KEY, until_ns INTEGER NOT NULL)",
 )
 
+_NEW_IN_3: tuple[str, ...] = ("CREATE TABLE state_log (no INTEGER PRIMARY KEY, body BLOB NOT NULL)",)
+_NEW_ID = "lower(hex(randomblob(8)))"
+
 SCHEMA: tuple[str, ...] = (
     """CREATE TABLE pulse (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         commit_no INTEGER NOT NULL, event_no INTEGER NOT NULL,
         heartbeat_ns INTEGER NOT NULL, started_ns INTEGER NOT NULL,
         batch_id TEXT NOT NULL, is_open INTEGER NOT NULL,
-        folded_no INTEGER NOT NULL DEFAULT 0, cut_no INTEGER NOT NULL DEFAULT 0)""",
+        folded_no INTEGER NOT NULL DEFAULT 0, cut_no INTEGER NOT NULL DEFAULT 0,
+        journal_id TEXT NOT NULL DEFAULT '')""",
     """CREATE TABLE series (
         series_id INTEGER PRIMARY KEY, device_id TEXT NOT NULL, quantity TEXT NOT NULL,
         UNIQUE (device_id, quantity))""",
@@ -76,7 +81,8 @@ SCHEMA: tuple[str, ...] = (
         PRIMARY KEY (publisher, epoch, first_row)) WITHOUT ROWID""",
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     *_NEW_IN_2,
-    "INSERT INTO pulse VALUES (1, 0, 0, 0, 0, '', 0, 0, 0)",
+    *_NEW_IN_3,
+    f"INSERT INTO pulse VALUES (1, 0, 0, 0, 0, '', 0, 0, 0, {_NEW_ID})",  # noqa: S608 - our own text
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -90,6 +96,13 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = MappingProxyType(
             # all there is stands in the tables; of how it came there, nothing is known
             "UPDATE pulse SET folded_no = commit_no, cut_no = commit_no",
             "PRAGMA user_version = 2",
+        ),
+        # the state is converted by the first commit, see `ingest.keeping_old`
+        2: (
+            *_NEW_IN_3,
+            "ALTER TABLE pulse ADD COLUMN journal_id TEXT NOT NULL DEFAULT ''",
+            f"UPDATE pulse SET journal_id = {_NEW_ID}",  # noqa: S608 - our own text
+            "PRAGMA user_version = 3",
         ),
     }
 )

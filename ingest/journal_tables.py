@@ -115,17 +115,6 @@ def _quarantine_source(
         )
 
 
-def write_state(connection: sqlite3.Connection, changed: Mapping[str, bytes]) -> None:
-    """Write the changed keys of the pipeline's state; an empty value deletes its key."""
-    if not changed:
-        return
-    connection.executemany("DELETE FROM state WHERE key = ?", [(key,) for key, value in changed.items() if not value])
-    connection.executemany(
-        "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-        [(key, value) for key, value in changed.items() if value],
-    )
-
-
 def write_ledger(connection: sqlite3.Connection, key: SpoolKey, change: tuple[Ledger, Ledger], *, now_ns: int) -> None:
     """Write what is committed of one spool, given as (before, after), and the gaps that came or closed."""
     before, after = change

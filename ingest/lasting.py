@@ -105,7 +105,7 @@ class Lasting:
 
     def _take(self, place: int, batch: Batch, row: int, *, is_so: bool) -> list[Mark]:
         """Fold one change in; return the marks of the episode that it shows to be over."""
-        state, at_ns = self._table.now, int(batch.observed_ns[row])
+        state, at_ns = self._table.touch([place]), int(batch.observed_ns[row])
         if not is_so:
             if not state["raised_ns"][place] and at_ns - int(state["start_ns"][place]) >= self._hold_ns:
                 state["raised_ns"][place] = state["start_ns"][place] + self._hold_ns

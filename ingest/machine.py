@@ -16,7 +16,7 @@ from ingest.dedup import Dedup, Identified
 from ingest.derive import SnowDepth
 from ingest.facts import IN_CONTACT, IN_OBSERVED, IN_RECEIVED, IN_RECORD, Facts, arrived, no_facts
 from ingest.intake import Intake
-from ingest.keeping import UnitKeeper
+from ingest.keeping import Memory
 from ingest.layout import Layout
 from ingest.plugins import LearnsSeries, RuleRunner, load_rules
 from ingest.recent import Bounds, RecentRows, RecentShelves
@@ -36,12 +36,16 @@ _MOST_ROWS, _MOST_CONTACT_ROWS = 2_000_000, 500_000
 
 
 class Machine:
-    """Layout, memory, plugins and timelines of one site. The first timeline is the one of observations."""
+    """Layout, memory, plugins and timelines of one site. The first timeline is the one of observations.
+
+    `clock` is how far the snapshot's clock was and when the hub was away.
+    """
 
     def __init__(self, site: Site, snapshot: Mapping[str, bytes]) -> None:
         """Build all parts; a rule or check with wrong parameters must have been refused before."""
         self.layout = Layout(site, contacts=_contacts(site))
-        self.series = keeping.unpack_series(snapshot)
+        image = keeping.read_snapshot(snapshot)
+        self.series = keeping.series_of(image)
         self.intake = Intake(self.layout, series=self.series)
         self.recent = _shelves(site, self.layout)
         self.derive = SnowDepth(self.layout, series=self.series)
@@ -56,20 +60,12 @@ class Machine:
             for order, judge in zip(orders, judges, strict=True)
         )
         self.agendas = tuple(Agenda(_runners(self.rules, order.name), units=len(order.lateness_ns)) for order in orders)
-        self.keepers = tuple(UnitKeeper(timeline, self.layout) for timeline in self.timelines)
         self._known_series = 0
         self.learn_series()
-        self.outdated = self._recall(snapshot)
+        self.memory = Memory(self.timelines, layout=self.layout, series=self.series, shelves=self.recent.shelves)
+        self.memory.recall(image)
+        self.clock = keeping.clock_of(image)
         self.dedup = Dedup(self.layout, recent=self.recent, series=self.series)
-
-    def _recall(self, snapshot: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Take up the snapshot; return the keys to delete from it."""
-        for shelf in self.recent.shelves:
-            shelf.restore(snapshot)
-        outdated: dict[str, bytes] = {}
-        for keeper in self.keepers:
-            outdated |= keeper.unpack(snapshot)
-        return outdated
 
     def learn_series(self) -> None:
         """Tell all parts of series that are new; some of them make further ones."""

@@ -20,13 +20,13 @@ import numpy as np
 
 from devices.model import SECOND_NS, Event, QuarantineRow, Reading
 from devices.site import Site
-from ingest import keeping
 from ingest.batch import Batch, Bools, Int64s, SeriesIndex, concat, empty_batch
 from ingest.events import Mark, as_event, in_order
 from ingest.facts import IN_OBSERVED, IN_RECORD, value_bits
 from ingest.machine import Machine
 from ingest.runs import is_first, latest
 from ingest.setup import require_valid, severities
+from ingest.state_log import Clock
 from ingest.timeline import NEVER_NS, News, Plan, Span, Timeline, Verdict
 
 Snapshot = Mapping[str, bytes]
@@ -80,13 +80,10 @@ class Pipeline:
         Raises PermanentError listing all problems when rules or checks of the site are wrong.
         """
         require_valid(site)
-        snapshot = snapshot or {}
-        self._machine = Machine(site, snapshot)
-        self._due_ns, self._away = keeping.unpack_clock(snapshot)
+        self._machine = Machine(site, snapshot or {})
+        self._due_ns, self._away = self._machine.clock
         self._severities = severities(site)
         self._is_replay = is_replay
-        self._saved_series = len(self._machine.series) if snapshot else 0
-        self._deletions = self._machine.outdated
         self._has_begun = False
 
     @property
@@ -131,7 +128,10 @@ class Pipeline:
             agenda.refresh(plan.touched, after_ns=due_ns)
         observations = self._observations(verdicts[0], apart=apart)
         settled = machine.drop_outdated(now_ns=moment.now_ns)
-        changed = [np.concatenate([plan.touched, *more]) for plan, *more in zip(plans, settled, begun, strict=True)]
+        # also where all rows were copies: they may tell that time has gone on
+        heard = [t.order.unit_of_device[machine.layout.device_of[rows.series]] for t in machine.timelines]
+        touched = [plan.touched for plan in plans]
+        changed = [np.unique(np.concatenate(parts)) for parts in zip(touched, heard, settled, begun, strict=True)]
         return Outcome(
             observations=observations,
             duplicates=len(rows) - len(news[IN_RECORD].added),
@@ -190,15 +190,9 @@ class Pipeline:
 
     def _changed_state(self, units: Sequence[Int64s]) -> StateDelta:
         if self._is_replay:
+            self._machine.memory.discard()
             return {}
-        machine, changed = self._machine, self._deletions
-        self._deletions = {}
-        changed |= keeping.pack_series(machine.series, since=self._saved_series)
-        self._saved_series = len(machine.series)
-        for shelf in machine.recent.shelves:
-            changed |= shelf.changes()
-        changed |= keeping.pack_units(machine.keepers, [np.unique(some) for some in units])
-        return {keeping.CLOCK: keeping.pack_clock(self._due_ns, self._away), **changed} if changed else {}
+        return self._machine.memory.pack(units, clock=Clock(self._due_ns, self._away.items))
 
 
 def _apart(observed: Timeline, plan: Plan, news: Mapping[int, News]) -> Batch:

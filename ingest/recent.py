@@ -1,12 +1,11 @@
 """The rows of the last day or two, as they came in: what late rows and duplicates are compared with.
 
-Facts are only ever added at the end and dropped at the front. They are saved in chunks, so that a commit writes about
-as many bytes as it has new rows.
+Facts are only ever added at the end and dropped at the front. A commit writes only the new ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,10 @@ import numpy as np
 from ingest.batch import Batch, Bools, Bytes, Int64s, concat
 from ingest.facts import Facts, concat_facts, no_facts
 from ingest.flags import UNKNOWN
+from ingest.keeping_old import RAW_ROWS
 from ingest.layout import Layout
 from ingest.state import GrowingArray
+from ingest.state_log import ShelfEntry
 
 CHUNK_ROWS = 128
 
@@ -24,8 +25,7 @@ _ROW = np.dtype(
     [("series", "<i4"), ("observed_ns", "<i8"), ("received_ns", "<i8"), ("seq", "<i8"), ("value", "<f8"),
      ("resent", "?"), ("clock", "u1"), ("member", "u1"), ("arrived_ns", "<i8")]
 )  # fmt: skip
-# how the rows of a body stand: as records (before schema 3 of the journal), or column by column
-_ROWS, _COLUMNS = b"\x00", b"\x01"
+_COLUMNS = b"\x01"  # the rows of a body stand column by column; in old journals (RAW_ROWS) as records
 _BATCH_FIELDS = ("series", "observed_ns", "received_ns", "seq", "value", "resent", "clock")
 
 
@@ -37,19 +37,6 @@ class Bounds:
     rows: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShelfChange:
-    """What came to a shelf and left it, in rows counted from the very first one ever.
-
-    `body` holds the rows from `first_row` up to `end_row`; `dropped_rows` are gone from the front.
-    """
-
-    first_row: int
-    end_row: int
-    dropped_rows: int
-    body: bytes
-
-
 class RecentRows:
     """A shelf of rows in order of arrival. Places (int) are valid until the next `drop`.
 
@@ -57,15 +44,14 @@ class RecentRows:
     """
 
     def __init__(self, name: str, bounds: Bounds) -> None:
-        """Begin empty. `name` distinguishes the saved chunks of several shelves."""
-        self._prefix = f"rows/{name}/"
+        """Begin empty. `name` distinguishes the saved rows of several shelves."""
+        self.name = name
         self._bounds = bounds
         self._columns = {field: GrowingArray(_ROW[field]) for field in _ROW.names or ()}
         self._standing = GrowingArray(np.uint8)
         self._dropped = 0  # rows that once stood before the first one
         self._saved = 0  # rows, counted from the very first one, that are saved
-        self._told_dropped = 0
-        self._oldest_saved = 0  # the first chunk that is saved
+        self._told_dropped = 0  # how many were said to be dropped
 
     def __len__(self) -> int:
         return len(self._standing)
@@ -124,17 +110,7 @@ class RecentRows:
             column.cut(count)
         self._dropped += count
 
-    def changes(self) -> dict[str, bytes]:
-        """Return the chunks to save since the last call; b"" for those that were dropped."""
-        rows = self._dropped + len(self)
-        first, last = self._saved // CHUNK_ROWS, -(-rows // CHUNK_ROWS) if rows > self._saved else 0
-        oldest = self._dropped // CHUNK_ROWS
-        changed = {f"{self._prefix}{number:012d}": self._chunk(number) for number in range(max(first, oldest), last)}
-        changed |= {f"{self._prefix}{number:012d}": b"" for number in range(self._oldest_saved, oldest)}
-        self._saved, self._oldest_saved = rows, oldest
-        return changed
-
-    def change(self) -> ShelfChange | None:
+    def change(self) -> ShelfEntry | None:
         """Return what changed since the last call; None when nothing did."""
         end = self._dropped + len(self)
         first = max(self._saved, self._dropped)
@@ -143,7 +119,7 @@ class RecentRows:
         columns = [column.values[first - self._dropped :] for column in self._columns.values()]
         self._saved, self._told_dropped = end, self._dropped
         body = b"".join([_COLUMNS, *(column.tobytes() for column in columns)])
-        return ShelfChange(first_row=first, end_row=end, dropped_rows=self._dropped, body=body)
+        return ShelfEntry(first, end, self._dropped, body)
 
     def take_up(self, bodies: Sequence[bytes], *, first_row: int, dropped_rows: int) -> None:
         """Hold the rows of the bodies that `change` gave, in their order, from `dropped_rows` on.
@@ -160,32 +136,10 @@ class RecentRows:
         self._dropped = self._told_dropped = dropped_rows
         self._saved = dropped_rows + rows
 
-    def _chunk(self, number: int) -> bytes:
-        start = max(0, number * CHUNK_ROWS - self._dropped)
-        end = min(len(self), (number + 1) * CHUNK_ROWS - self._dropped)
-        rows = np.empty(end - start, dtype=_ROW)
-        for field, column in self._columns.items():
-            rows[field] = column.values[start:end]
-        return rows.tobytes()
-
-    def restore(self, snapshot: Mapping[str, bytes]) -> None:
-        """Read back what `changes` gave; no row stands for anything until told otherwise."""
-        chunks = sorted((key, value) for key, value in snapshot.items() if key.startswith(self._prefix))
-        if not chunks:
-            return
-        first = int(chunks[0][0].removeprefix(self._prefix))
-        self._dropped = first * CHUNK_ROWS
-        rows = np.concatenate([np.frombuffer(value, dtype=_ROW) for _, value in chunks])
-        for field, column in self._columns.items():
-            column.grow(len(rows))
-            column.values[:] = rows[field]
-        self._standing.grow(len(rows))
-        self._saved, self._oldest_saved = self._dropped + len(rows), first
-
 
 def _column(body: bytes, number: int, *, count: int) -> np.ndarray[Any, Any]:
     """Return column `number` (count,) of a body: after one byte its columns, or its rows, one after the other."""
-    if body[:1] == _ROWS:
+    if body[:1] == RAW_ROWS:
         return np.frombuffer(body, _ROW, count=count, offset=1)[(_ROW.names or ())[number]]
     sizes = [_ROW[field].itemsize for field in _ROW.names or ()]
     return np.frombuffer(body, _ROW[number], count=count, offset=1 + count * sum(sizes[:number]))

@@ -8,7 +8,6 @@ conclusions do not depend on the order of arrival, and no conclusion waits for l
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,10 @@ class GrowingArray:
 
 
 class StateTable:
-    """The records of one plugin, one per subject. `unit` says which subjects are judged again together."""
+    """The records of one plugin, one per subject. `unit` says which subjects are judged again together.
+
+    It knows which records changed since the last `changes`, so that a commit writes these only.
+    """
 
     def __init__(self, name: str, dtype: np.dtype[np.void], *, start: tuple[Any, ...]) -> None:
         """Begin with no subject. `start` is the record of a subject of which nothing is known."""
@@ -64,20 +66,35 @@ class StateTable:
         self._places: dict[str, int] = {}
         self._of_unit: dict[int, list[int]] = {}
         self._unit = GrowingArray(np.int32)
+        self._start = np.array(start, dtype=dtype)
         self._now, self._mid, self._base = (GrowingArray(dtype, fill=start) for _ in range(3))
+        self._seen = _read_only(self._now.values)
+        self._written: list[Int64s] = []
+        self._moved: list[Int64s] = []
 
     def __len__(self) -> int:
         return len(self.keys)
 
     @property
     def now(self) -> Records:
-        """Records (S,) after the newest row; rules write to it."""
+        """Records (S,) after the newest row, to look at; see `touch`."""
+        return self._seen
+
+    def touch(self, places: Int64s | Int32s | Sequence[int]) -> Records:
+        """Return the records (S,) after the newest row, to write to those at `places` (M,)."""
+        if len(places):
+            self._written.append(np.asarray(places, dtype=np.int64))
         return self._now.values
 
     @property
     def unit(self) -> Int32s:
         """Unit of each subject (S,)."""
         return self._unit.values
+
+    @property
+    def start_record(self) -> bytes:
+        """The record of a subject of which nothing is known."""
+        return self._start.tobytes()
 
     def add(self, key: str, *, unit: int) -> int:
         """Return the place of the subject `key`, adding it to `unit` when it is new."""
@@ -89,7 +106,12 @@ class StateTable:
             for array in (self._unit, self._now, self._mid, self._base):
                 array.grow(place + 1)
             self._unit.values[place] = unit
+            self._seen = _read_only(self._now.values)
         return place
+
+    def place_of(self, key: str) -> int | None:
+        """Return the place of the subject `key`; None when it is unknown."""
+        return self._places.get(key)
 
     def of_units(self, units: Int64s) -> Int64s:
         """Return the places (M,) of all subjects of `units` (U,)."""
@@ -99,63 +121,73 @@ class StateTable:
             return np.flatnonzero(wanted[self.unit])
         return np.array([place for unit in units.tolist() for place in self._of_unit.get(unit, ())], dtype=np.int64)
 
-    def versions(self) -> tuple[Records, Records, Records]:
-        """Return the records (S,) at all three points in time, to write to."""
+    def versions(self, places: Int64s) -> tuple[Records, Records, Records]:
+        """Return the records (S,) at all three points in time, to write to those at `places` (M,)."""
+        self._note_moved(places)
         return self._now.values, self._mid.values, self._base.values
 
     def rewind(self, units: Int64s) -> None:
         """Set the subjects of `units` back to `base`."""
         places = self.of_units(units)
+        self._note_moved(places)
         self._mid.values[places] = self._base.values[places]
         self._now.values[places] = self._base.values[places]
 
     def advance(self, units: Int64s) -> None:
         """Let `base` follow: `mid` becomes `base`, `now` becomes `mid`."""
         places = self.of_units(units)
+        self._note_moved(places)
         self._base.values[places] = self._mid.values[places]
         self._mid.values[places] = self._now.values[places]
 
     def settle(self, units: Int64s) -> None:
         """Make `now` final: nothing before it will be judged again."""
         places = self.of_units(units)
+        self._note_moved(places)
         self._base.values[places] = self._now.values[places]
         self._mid.values[places] = self._now.values[places]
 
-    def dump(self, units: Sequence[int]) -> list[dict[str, bytes]]:
-        """Return key and bytes (now, mid, base; one for all three when they are equal) of the subjects of each unit."""
-        if not self.keys:
-            return [{}] * len(units)
-        owned = [self._of_unit.get(unit, ()) for unit in units]
-        places = np.fromiter(chain.from_iterable(owned), np.int64)
-        records, key_of = iter(self._records(places)), self.keys.__getitem__
-        return [dict(zip(map(key_of, mine), records, strict=False)) for mine in owned]
+    def _note_moved(self, places: Int64s) -> None:
+        if len(places):
+            self._moved.append(places)
 
-    def _records(self, places: Int64s) -> list[bytes]:
-        size = self._now.values.dtype.itemsize
-        now, mid, base = (
-            np.frombuffer(array.values[places].tobytes(), np.uint8).reshape(-1, size)
-            for array in (self._now, self._mid, self._base)
-        )
-        is_one = ((now == mid) & (now == base)).all(axis=1)
-        if is_one.all():
-            return _cut(now.tobytes(), size)
-        three = _cut(np.concatenate([now, mid, base], axis=1).tobytes(), 3 * size)
-        return [record[:size] if one else record for record, one in zip(three, is_one.tolist(), strict=True)]
+    def changes(self) -> tuple[Int64s, Int64s]:
+        """Return where `now` was written (M,) and where all three may differ (K,) since the last call."""
+        written, moved = _joined(self._written), _joined(self._moved)
+        self._written, self._moved = [], []
+        if len(written) and len(moved):
+            written = np.setdiff1d(written, moved, assume_unique=False)
+        return written, moved
 
-    def load(self, key: str, record: bytes) -> bool:
-        """Set the subject `key` to what `dump` gave; False when it is unknown here or was written in another form."""
-        place = self._places.get(key)
-        dtype = self._now.values.dtype
-        if place is None or len(record) not in (dtype.itemsize, 3 * dtype.itemsize):
+    def dump(self, places: Int64s) -> tuple[bytes, bytes, bytes]:
+        """Return the records now, mid and base of `places` (M,), one after the other."""
+        now, mid, base = (array.values[places].tobytes() for array in (self._now, self._mid, self._base))
+        return now, mid, base
+
+    def dump_now(self, places: Int64s) -> bytes:
+        """Return the records now of `places` (M,), one after the other."""
+        return self._now.values[places].tobytes()
+
+    def load(self, places: Int64s, versions: Sequence[bytes]) -> bool:
+        """Set the subjects at `places` (M,) to what `dump` gave; False when it was written in another form."""
+        size = len(places) * self._start.itemsize
+        if any(len(records) != size for records in versions):
             return False
-        now, *others = np.frombuffer(record, dtype=dtype)
-        mid, base = others or (now, now)
-        self._now.values[place], self._mid.values[place], self._base.values[place] = now, mid, base
+        for array, records in zip((self._now, self._mid, self._base), versions, strict=True):
+            array.values[places] = np.frombuffer(records, dtype=self._start.dtype)
         return True
 
 
-def _cut(data: bytes, size: int) -> list[bytes]:
-    return [data[start : start + size] for start in range(0, len(data), size)]
+def _read_only(records: Records) -> Records:
+    view = records.view()
+    view.flags.writeable = False
+    return view
+
+
+def _joined(parts: Sequence[Int64s]) -> Int64s:
+    if len(parts) == 1:
+        return parts[0]
+    return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.int64)
 
 
 def as_mask(places: Int64s, *, size: int) -> Bools:

@@ -44,14 +44,15 @@ _SAME_NS = 7_200 * SECOND_NS
 _KEPT = 0.97  # of what was learned about the temperature, from day to day
 _VOLTAGE, _LEVEL = "battery_voltage", "battery_level"
 _THERMOMETERS = ("air_temperature", "device_temperature")  # of one frame the last one counts
-# apart, because the first changes with every reading and the second once a day: less is written to the disk
-_TODAY = np.dtype([("day", np.int64), ("sums", np.float64, (7,)), ("air_ns", np.int64), ("air", np.float64)])
+# apart, because they change with every voltage, every temperature, and once a day: less is written to the disk
+_TODAY = np.dtype([("day", np.int64), ("sums", np.float64, (7,))])
+_AIR = np.dtype([("at_ns", np.int64), ("value", np.float64)])
 _DAYS = np.dtype(
     [("newest", np.int64), ("values", np.uint16, (DAYS,)), ("temperatures", np.int8, (DAYS,)),
      ("sxy", np.float64), ("sxx", np.float64), ("fresh", np.float64), ("start_ns", np.int64), ("known_ns", np.int64),
      ("days", np.float64)]
 )  # fmt: skip
-_TODAY_START = (0, 0.0, 0, np.nan)
+_TODAY_START, _AIR_START = (0, 0.0), (0, np.nan)
 _DAYS_START = (0, NO_VALUE, NO_TEMPERATURE, 0.0, 0.0, 0.0, 0, 0, np.nan)
 
 
@@ -85,14 +86,15 @@ class BatteryOutlook(Timeless):
         self._scope = scope
         self._params: BatteryOutlookParams = scope.params
         self._today = StateTable(f"{scope.name}#today", _TODAY, start=_TODAY_START)
+        self._air = StateTable(f"{scope.name}#air", _AIR, start=_AIR_START)
         self._table = StateTable(scope.name, _DAYS, start=_DAYS_START)
         self._place = GrowingArray(np.int32, fill=-1)
         self._rank = GrowingArray(np.int8)
         self._subjects: list[Subject] = []
 
     def tables(self) -> Sequence[StateTable]:
-        """Return the two tables: the day that runs and the days before, a record for each device."""
-        return (self._today, self._table)
+        """Return the three tables, a record for each device: the day that runs, its temperature, the days before."""
+        return (self._today, self._air, self._table)
 
     def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
         """Take up battery and thermometer of a watched device."""
@@ -102,6 +104,7 @@ class BatteryOutlook(Timeless):
         if watched is None or quantity not in (_battery(watched), *_THERMOMETERS):
             return
         self._today.add(device_id, unit=watched.unit)
+        self._air.add(device_id, unit=watched.unit)
         place = self._table.add(device_id, unit=watched.unit)
         if place == len(self._subjects):
             self._subjects.append(Subject(key=device_id, device_id=device_id, quantity=_battery(watched)))
@@ -126,7 +129,7 @@ class BatteryOutlook(Timeless):
     def _fold(self, rows: Batch) -> list[Mark]:
         place = self._place.values[rows.series]
         is_battery = self._rank.values[rows.series] == 2
-        air = self._air(rows, place, is_battery=is_battery)[is_battery]
+        air = self._air_at(rows, place, is_battery=is_battery)[is_battery]
         rows, place = rows.take(is_battery), place[is_battery]
         day = rows.observed_ns // _DAY_NS
         begins = np.flatnonzero(is_first(place) | is_first(day))
@@ -139,19 +142,20 @@ class BatteryOutlook(Timeless):
             marks += self._add(int(place[row]), int(day[row]), sums[group], step)
         return marks
 
-    def _air(self, rows: Batch, place: Int32s, *, is_battery: Bools) -> Floats:
+    def _air_at(self, rows: Batch, place: Int32s, *, is_battery: Bools) -> Floats:
         """Return the newest temperature (N,) up to each row, NaN where there is none or an old one; remember it."""
-        state, first = self._today.now, is_first(place)
-        known = latest(first | ~is_battery)
-        air_ns = np.where(is_battery, state["air_ns"][place], rows.observed_ns)[known]
-        air = np.where(is_battery, state["air"][place], rows.value)[known]
-        last = is_last(place)
-        state["air_ns"][place[last]], state["air"][place[last]] = air_ns[last], air[last]
+        state = self._air.now
+        known = latest(is_first(place) | ~is_battery)
+        air_ns = np.where(is_battery, state["at_ns"][place], rows.observed_ns)[known]
+        air = np.where(is_battery, state["value"][place], rows.value)[known]
+        last = is_last(place) & ((air_ns != state["at_ns"][place]) | (air != state["value"][place]))
+        state = self._air.touch(place[last])
+        state["at_ns"][place[last]], state["value"][place[last]] = air_ns[last], air[last]
         return np.where(rows.observed_ns - air_ns <= _SAME_NS, air, np.nan)
 
     def _add(self, place: int, day: int, sums: Floats, step: _Step) -> list[Mark]:
         """Add the values of a day; return the marks that the end of the day before gives."""
-        state = self._today.now
+        state = self._today.touch([place])
         marks: list[Mark] = []
         if day > state["day"][place]:
             marks = self._end_day(place, step) if state["sums"][place][0] else []
@@ -160,7 +164,7 @@ class BatteryOutlook(Timeless):
         return marks
 
     def _end_day(self, place: int, step: _Step) -> list[Mark]:
-        one, today = self._table.now[place], self._today.now[place]
+        one, today = self._table.touch([place])[place], self._today.now[place]
         count, value, warm, _, air, *_ = today["sums"].tolist()
         day, mean = int(today["day"]), value / count
         self._learn(place)
@@ -179,7 +183,7 @@ class BatteryOutlook(Timeless):
 
     def _learn(self, place: int) -> None:
         """Note how the value went with the temperature within the day."""
-        one = self._table.now[place]
+        one = self._table.touch([place])[place]
         _, _, warm, value, air, product, square = self._today.now["sums"][place].tolist()
         one["sxy"] *= _KEPT
         one["sxx"] *= _KEPT
@@ -188,7 +192,7 @@ class BatteryOutlook(Timeless):
             one["sxy"] += (product - air * value / warm) / self._scale(place)
 
     def _judge(self, place: int, step: _Step) -> list[Mark]:
-        one, params = self._table.now[place], self._params
+        one, params = self._table.touch([place])[place], self._params
         today = float(one["values"][int(one["newest"]) % DAYS]) * VALUE_STEP
         per_k = slope_per_k(float(one["sxy"]), float(one["sxx"]), value=today)
         known = course(one, per_k=per_k, reference_cel=params.reference_cel)
@@ -220,7 +224,7 @@ class BatteryOutlook(Timeless):
         if not self._table.now["start_ns"][place]:
             return []
         mark = self._mark(place, EventState.CLEARED, step)
-        self._table.now["start_ns"][place] = 0
+        self._table.touch([place])["start_ns"][place] = 0
         return [mark]
 
     def _mark(self, place: int, kind: EventState, step: _Step) -> Mark:

@@ -74,7 +74,7 @@ class CounterReset(Timeless):
         rows, place = batch.take(is_usable), place[is_usable]
         state, first, last = self._table.now, is_first(place), is_last(place)
         before = shifted(rows.value, first=first, carried=state["count"][place[first]])
-        state["count"][place[last]] = rows.value[last]
+        self._table.touch(place[last])["count"][place[last]] = rows.value[last]
         is_reset = np.zeros(len(rows), dtype=np.bool_)
         for kind, moduli in enumerate(self._moduli):
             mine = self._kind.values[place] == kind

@@ -104,7 +104,7 @@ class NoMotion:
         """Take up the hub's absences; work the deadlines out anew, because `hours` may have been changed."""
         del now_ns
         self._away = away
-        for records in self._homes.versions():
+        for records in self._homes.versions(np.flatnonzero(self._homes.now["since_ns"])):
             for place in np.flatnonzero(records["since_ns"]).tolist():
                 records["deadline_ns"][place] = self._waking.deadline_ns(int(records["since_ns"][place]))
 
@@ -139,6 +139,7 @@ class NoMotion:
         is_seen = (value == 1) & (~says_none | (states.observed_ns - rise_ns <= self._stuck_after_ns))
         is_moved = (before >= 0) & (before != value)
         is_evidence[is_state] = np.where(self._kind.values[states.series] == _OCCUPANCY, is_seen, is_moved)
+        state = self._sensors.touch(sensor[last])
         state["value"][sensor[last]], state["rise_ns"][sensor[last]] = value[last], rise_ns[last]
         state["says_none"][sensor[last]] = says_none[last]
         return is_evidence
@@ -171,6 +172,7 @@ class NoMotion:
         is_fresh = (alive_ns > 0) & ~rows.resent
         if not is_fresh.any():
             return
+        state = self._homes.touch([home])
         # a clock of a device that is ahead must not make it heard before it spoke
         heard_ns = np.maximum(rows.received_ns, rows.observed_ns)[is_fresh]
         until_ns = heard_ns + alive_ns[is_fresh]
@@ -183,7 +185,7 @@ class NoMotion:
             state["back_ns"][home] = min(back_ns, int(after_ns.min()))
 
     def _restart(self, home: int, *, since_ns: int) -> None:
-        state = self._homes.now
+        state = self._homes.touch([home])
         deadline_ns = self._waking.deadline_ns(since_ns)
         state["since_ns"][home], state["deadline_ns"][home] = since_ns, deadline_ns
         state["is_alive"][home] = state["alive_until_ns"][home] > deadline_ns

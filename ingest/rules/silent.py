@@ -98,7 +98,7 @@ class Silent:
         self._away = away
         state = self._table.now
         is_new = self._is_expected.values & (state["heard_ns"] == 0) & (state["born_ns"] == 0)
-        for records in self._table.versions():
+        for records in self._table.versions(np.flatnonzero(is_new)):
             records["born_ns"][is_new] = now_ns
 
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
@@ -115,7 +115,8 @@ class Silent:
         since_ns = np.maximum(since_ns, state["born_ns"][place])
         deadline_ns = self._away.deadlines(since_ns, after_ns=self._limit_ns.values[place])
         gaps = np.flatnonzero((heard_ns > deadline_ns) & (since_ns > 0))
-        state["heard_ns"][place[last]] = np.maximum(state["heard_ns"][place[last]], heard_ns[last])
+        newest_ns = np.maximum(state["heard_ns"][place[last]], heard_ns[last])
+        self._table.touch(place[last])["heard_ns"][place[last]] = newest_ns
         marks: list[Mark] = []
         for row in gaps.tolist():
             subject, start_ns = int(place[row]), int(since_ns[row])

@@ -122,9 +122,16 @@ class Threshold(Timeless):
         level = level[latest(first | (confirmed != _BETWEEN))]
         turns = np.flatnonzero(level != shifted(level, first=first, carried=was_raised))
         marks = [self._turn(rows, row=row, place=int(place[row]), start_ns=int(side_ns[row])) for row in turns.tolist()]
-        state["side"][place[last]] = side[last]
-        state["side_ns"][place[last]] = side_ns[last]
+        self._note(place[last], side[last], side_ns[last])
         return marks
+
+    def _note(self, place: Int32s, side: Sides, side_ns: Int64s) -> None:
+        """Remember on which side (P,) each value is and since when (P,), where that changed."""
+        state = self._table.now
+        moved = np.flatnonzero((state["side"][place] != side) | (state["side_ns"][place] != side_ns))
+        if len(moved):
+            state, place = self._table.touch(place[moved]), place[moved]
+            state["side"][place], state["side_ns"][place] = side[moved], side_ns[moved]
 
     def _side(self, value: Floats) -> Sides:
         sign = self._params.sign
@@ -147,7 +154,7 @@ class Threshold(Timeless):
         return np.where(side == _RAISED, np.int64(raise_ns), np.int64(clear_ns))
 
     def _turn(self, rows: Batch, *, row: int, place: int, start_ns: int) -> Mark:
-        state = self._table.now
+        state = self._table.touch([place])
         step = _Step(int(rows.observed_ns[row]), int(rows.received_ns[row]), float(rows.value[row]))
         is_raised = not state["is_raised"][place]
         state["is_raised"][place] = is_raised

@@ -109,7 +109,7 @@ class TrapCarried(Timeless):
         return is_whole and not is_nowhere and parts.get(_ACCURACY, 0.0) <= self._params.worst_m
 
     def _take(self, place: int, fix: _Fix) -> list[Mark]:
-        one, where = self._table.now[place], (fix.latitude, fix.longitude)
+        one, where = self._table.touch([place])[place], (fix.latitude, fix.longitude)
         if math.isnan(one["home"][0]):
             one["home"] = where
         limit_m = self._params.moved_m + fix.accuracy_m
@@ -126,7 +126,7 @@ class TrapCarried(Timeless):
         return self._begin(place, fix)
 
     def _begin(self, place: int, fix: _Fix) -> list[Mark]:
-        one = self._table.now[place]
+        one = self._table.touch([place])[place]
         if one["start_ns"]:
             return []
         far_m = distance_m(one["home"].tolist(), (fix.latitude, fix.longitude))
@@ -142,7 +142,7 @@ class TrapCarried(Timeless):
         if not self._table.now["start_ns"][place]:
             return []
         mark = self._mark(place, EventState.CLEARED, at_ns=fix.at_ns, known_ns=fix.known_ns)
-        self._table.now["start_ns"][place] = 0
+        self._table.touch([place])["start_ns"][place] = 0
         return [mark]
 
     def _mark(self, place: int, kind: EventState, *, at_ns: int, known_ns: int) -> Mark:

@@ -19,7 +19,7 @@ from gateway.uplink import UplinkLoop
 from ingest.consume import RECEIPTS_TOPIC, Consumer
 from ingest.journal import CommitResult, JournalBatch, JournalWriter
 from ingest.journal_fold import Backlog
-from ingest.journal_tables import write_state
+from ingest.journal_state import write_state
 from ingest.receipts import Ledger, encode_receipt, merge, record
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -230,6 +230,7 @@ OLD_SCHEMA = (
                 "CREATE TABLE batches",
                 "CREATE TABLE hours",
                 "CREATE TABLE thinned",
+                "CREATE TABLE state_log",
                 "INSERT",
                 "PRAGMA user",
             )
@@ -245,11 +246,50 @@ OLD_SCHEMA = (
 )
 
 
-def write_old(path: Path) -> None:
-    """A journal as it was before batches."""
+SCHEMA_2 = (
+    *(
+        statement.replace(",\n        journal_id TEXT NOT NULL DEFAULT ''", "")
+        for statement in SCHEMA
+        if not statement.startswith(("CREATE TABLE state_log", "INSERT", "PRAGMA user"))
+    ),
+    "INSERT INTO pulse VALUES (1, 7, 3, 0, 0, 'old', 0, 7, 0)",
+    "INSERT INTO state VALUES ('rule', x'01')",
+    "PRAGMA user_version = 2",
+)
+
+
+def write_old(path: Path, schema: Iterable[str] = OLD_SCHEMA) -> None:
+    """A journal as it was before batches, or of another `schema`."""
     with closing(connect_writer(path)) as connection:
-        for statement in OLD_SCHEMA:
+        for statement in schema:
             connection.execute(statement)
+
+
+def test_a_journal_of_schema_2_is_converted_in_place(path: Path) -> None:
+    write_old(path, SCHEMA_2)
+    assert JournalReader(path).journal_id() == ""
+    writer = JournalWriter.open(path, now_ns=NOW_NS)
+    assert set_aside_in(path.parent) == []
+    assert writer.read_snapshot() == {"rule": b"\x01"}
+    writer.commit(batch([reading(at_s=60)], state={"log/000000000001": b"x"}))
+    assert writer.read_snapshot() == {"rule": b"\x01", "log/000000000001": b"x"}
+    assert len(JournalReader(path).journal_id()) == 16
+    writer.close()
+
+
+def test_each_file_has_an_id_that_its_copies_share(path: Path) -> None:
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    first = JournalReader(path).journal_id()
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    copy, other = path.with_name("copy.db"), path.with_name("other.db")
+    shutil.copy(path, copy)
+    JournalWriter.open(other, now_ns=NOW_NS).close()
+    assert set(first) <= set("0123456789abcdef")
+    assert (len(first), JournalReader(copy).journal_id()) == (16, first)
+    assert JournalReader(other).journal_id() not in ("", first)
+    overwrite(path, at=0, content=b"\xff" * 4096)
+    JournalWriter.open(path, now_ns=NOW_NS).close()
+    assert JournalReader(path).journal_id() not in ("", first)
 
 
 def test_an_old_journal_is_converted_in_place(path: Path) -> None:

@@ -23,7 +23,7 @@ def table() -> StateTable:
 
 
 def counts(made: StateTable) -> list[list[int]]:
-    return [records["count"].tolist() for records in made.versions()]
+    return [records["count"].tolist() for records in made.versions(np.empty(0, np.int64))]
 
 
 def test_growing_array_keeps_and_fills() -> None:
@@ -39,27 +39,49 @@ def test_growing_array_keeps_and_fills() -> None:
 def test_base_follows_now_at_a_distance() -> None:
     made = table()
     for number in (1, 2, 3):
-        made.now["count"][0] = number
+        made.touch([0])["count"][0] = number
         made.advance(ONE)
     assert counts(made) == [[3, 7], [3, 7], [2, 7]]
 
 
 def test_rewind_concerns_its_unit_only() -> None:
     made = table()
-    made.now["count"][:] = 1
+    made.touch([0, 1])["count"][:] = 1
     made.rewind(ONE)
     assert counts(made) == [[7, 1], [7, 7], [7, 7]]
 
 
-def test_records_come_back_by_name() -> None:
-    made, other = table(), StateTable("t", RECORD, start=(0,))
-    other.add("b", unit=0)
-    made.now["count"][1] = 9
-    (dumped,) = made.dump([1])[0].items()
-    assert other.load(*dumped)
-    assert counts(other) == [[9], [7], [7]]
-    assert not other.load("unknown", dumped[1])
-    assert not other.load("b", b"too short")
+def test_records_come_back() -> None:
+    made, other = table(), table()
+    made.touch([1])["count"][1] = 9
+    assert other.load(np.array([1]), made.dump(np.array([1])))
+    assert counts(other) == [[7, 9], [7, 7], [7, 7]]
+    assert not other.load(ONE, (b"too short", b"", b""))
+
+
+def test_a_table_knows_what_changed() -> None:
+    made = table()
+    made.touch([1])["count"][1] = 9
+    assert [places.tolist() for places in made.changes()] == [[1], []]
+    made.touch([1])
+    made.touch(np.array([1, 0]))
+    assert [places.tolist() for places in made.changes()] == [[0, 1], []]
+    for move in (made.advance, made.rewind, made.settle):
+        made.touch([0, 1])
+        move(np.array([1]))
+        assert [places.tolist() for places in made.changes()] == [[0], [1]]
+    made.versions(np.array([0]))
+    assert [places.tolist() for places in made.changes()] == [[], [0]]
+    assert [places.tolist() for places in made.changes()] == [[], []]
+
+
+def test_nobody_writes_without_saying_where() -> None:
+    made = table()
+    with pytest.raises(ValueError, match="read-only"):
+        made.now["count"][0] = 1
+    made.add("c", unit=0)
+    with pytest.raises(ValueError, match="read-only"):
+        made.now[0]["count"] = 1
 
 
 def facts(count: int) -> Facts:
@@ -72,25 +94,6 @@ def facts(count: int) -> Facts:
 
 def standing(count: int) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
     return np.full(count, ALL_BITS, dtype=np.uint8)
-
-
-def test_saved_rows_come_back_and_dropped_ones_are_deleted() -> None:
-    shelf = RecentRows("x", Bounds(age_ns=100, rows=10_000))
-    saved: dict[str, bytes] = {}
-    for arrived_ns in range(0, 400, 100):
-        shelf.add(facts(CHUNK_ROWS - 1), standing=standing(CHUNK_ROWS - 1), arrived_ns=arrived_ns)
-        saved.update(shelf.changes())
-    shelf.drop(shelf.outdated(350))
-    saved.update(shelf.changes())
-    saved = {key: value for key, value in saved.items() if value}
-    again = RecentRows("x", Bounds(age_ns=100, rows=10_000))
-    again.restore(saved)
-    everything = np.ones(1, dtype=np.bool_)
-    places = shelf.find(everything, arrived_since_ns=0)
-    assert len(shelf) == 4 * (CHUNK_ROWS - 1) - 2 * CHUNK_ROWS
-    assert len(again) == len(shelf)
-    assert again.take(places).observed_ns.tolist() == shelf.take(places).observed_ns.tolist()
-    assert again.changes() == {}
 
 
 def as_records(body: bytes) -> bytes:
