@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +14,10 @@ from typing import Any
 
 from devices.clock import Clock
 from devices.model import SECOND_NS
-from satomori.bench.model import Bench, Goal, Measure, percentile
+from satomori.bench.model import Bench, Goal, Measure, end, percentile
 from satomori.bench.mqtt_raw import RawClient
 from satomori.bench.town import READINGS, BenchTown, wait_until
 
-_TURN_S = 0.01
 _ALERTS = """\
 [channel.webhook]
 [[contact]]
@@ -45,8 +45,8 @@ class Hooks:
 
 
 def alert_latency_ms(bench: Bench) -> Iterator[Measure]:
-    """MQTT publish to webhook received, commit and ledger included, at 10 and 1,000 messages/s of other devices."""
-    trials, rates = bench.size(full=25, quick=1), (10,) if bench.is_quick else (10, 1_000)
+    """MQTT publish to webhook received, commit and ledger included, at 10, 1,000 and 10,000 messages/s of others."""
+    trials, rates = bench.size(full=40, quick=1), (10,) if bench.is_quick else (10, 1_000, 10_000)
     with _hook_server() as (url, hooks):
         town = BenchTown(
             bench, devices=bench.size(full=1_000, quick=40), more=_ALERTS.format(url=url), spared=trials * len(rates)
@@ -81,26 +81,16 @@ def _one(town: BenchTown, device: str, hooks: Hooks) -> float:
 
 @contextmanager
 def _background(town: BenchTown, rate: int) -> Iterator[None]:
-    """Let other devices speak at this rate."""
-    stop = threading.Event()
-    client = RawClient(town.port, "bench-background")
-
-    def speak() -> None:
-        began_s, sent = time.perf_counter(), 0
-        while not stop.wait(_TURN_S):
-            due = int((time.perf_counter() - began_s) * rate) - sent
-            if due:
-                client.publish(list(town.messages(due)))
-                sent += due
-
-    thread = threading.Thread(target=speak, daemon=True)
-    thread.start()
+    """Let other devices speak at this rate, in a process of their own, and give what is behind time to catch up."""
+    argv = [sys.executable, "-m", "satomori.bench.speaker", str(town.port), str(rate), str(town.devices)]
+    speaker = town.bench.start(argv, name="speaker")
+    before = town.readings()
+    wait_until(lambda: town.readings() > before or speaker.poll() is not None, what="the other devices")
     try:
         yield
     finally:
-        stop.set()
-        thread.join()
-        client.close()
+        end(speaker)
+        town.settle()
 
 
 @contextmanager

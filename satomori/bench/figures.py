@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from satomori.bench import alert, core, footprint, history, influx, journal, live, transport
+from satomori.bench import alert, core, drain, footprint, history, influx, journal, live, transport
 from satomori.bench.model import FigureFunction
 
 FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
@@ -19,6 +19,7 @@ FIGURES: Mapping[str, FigureFunction] = MappingProxyType(
         "replay_winter_s_per_mio": history.replay_winter_s_per_mio,
         "e2e_qos1_ratio": transport.e2e_qos1_ratio,
         "alert_latency_ms": alert.alert_latency_ms,
+        "drain_live_delay_ms": drain.drain_live_delay_ms,
         "history_year_ms": history.history_year_ms,
         "latest_1000_ms": history.latest_1000_ms,
         "sse_1000_p99_ms": live.sse_1000_p99_ms,

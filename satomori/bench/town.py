@@ -69,6 +69,8 @@ class BenchTown:
     def __init__(self, bench: Bench, *, devices: int, more: str = "", spared: int = 0) -> None:
         """Start the broker. `spared` further devices never speak of themselves, see `messages`.
 
+        `more` is added to the site; in it {port} stands for the broker's.
+
         Raises SkippedError when mosquitto is not installed.
         """
         binary = find_mosquitto()
@@ -80,7 +82,10 @@ class BenchTown:
         self.data.mkdir()
         self.site = bench.folder / "site.toml"
         self.spared = [f"d{number:06d}" for number in range(devices, devices + spared)]
-        self.site.write_text(_SITE.format(port=self.port) + _places(devices + spared) + _RULES + more, encoding="utf-8")
+        text = (
+            _SITE.format(port=self.port) + _places(devices + spared) + _RULES + more.replace("{port}", str(self.port))
+        )
+        self.site.write_text(text, encoding="utf-8")
         conf = bench.folder / "mosquitto.conf"
         user = pwd.getpwuid(os.getuid()).pw_name
         conf.write_text(_BROKER.format(port=self.port, user=user), encoding="utf-8")

@@ -9,19 +9,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from devices.senml import decode_pack
 from ingest.bench_core import Core, ScalarLoop, core_against_loop
 from satomori.bench.figures import FIGURES
 from satomori.bench.model import Bench, Goal, Measure, percentile
 from satomori.bench.runner import Report, closing_line
+from satomori.bench.speaker import readings
 from tests.support import wait_until
 
 CHEAP = ("core_ratio", "core_vs_loop_ratio", "core_single_us", "decode_ratio", "journal_ratio", "latest_1000_ms")
 SERVICES = {
     "sse_1000_p99_ms": ["sse_1000_p99_ms"],
+    "drain_live_delay_ms": ["drain_live_delay_ms"],
     "alert_latency_ms": ["alert_latency_ms_10_p50", "alert_latency_ms_10_p99"],
 }
 LINE = re.compile(r"^([a-z0-9_]+): (-?[0-9.e+-]+)( .*)?$")
@@ -57,6 +61,13 @@ def test_figures_of_real_services_are_printed_and_nothing_is_left(
     assert found.returncode == 0, found.stderr
     assert [match[1] for line in found.stdout.splitlines() if (match := LINE.match(line))] == lines
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_other_devices_repeat_no_reading_and_raise_no_event() -> None:
+    said = list(islice(readings(7), 700))
+    decoded = [decode_pack(payload, publisher="p", arrived_ns=0).readings[0] for _, payload in said]
+    assert len({(reading.device_id, reading.observed_ns) for reading in decoded}) == 700
+    assert min(reading.value for reading in decoded) > -9.0
 
 
 def test_the_file_has_what_is_printed(tmp_path: Path) -> None:
