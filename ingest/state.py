@@ -68,7 +68,10 @@ class StateTable:
         self._unit = GrowingArray(np.int32)
         self._start = np.array(start, dtype=dtype)
         self._now, self._mid, self._base = (GrowingArray(dtype, fill=start) for _ in range(3))
+        # 2: `now` may differ from `mid`; 1: `mid` may differ from `base`; 0: all three are equal
+        self._spread = GrowingArray(np.uint8)
         self._seen = _read_only(self._now.values)
+        self._is_spread = False  # of none at all, as in most tables most of the time
         self._written: list[Int64s] = []
         self._moved: list[Int64s] = []
 
@@ -83,7 +86,10 @@ class StateTable:
     def touch(self, places: Int64s | Int32s | Sequence[int]) -> Records:
         """Return the records (S,) after the newest row, to write to those at `places` (M,)."""
         if len(places):
-            self._written.append(np.asarray(places, dtype=np.int64))
+            at = np.asarray(places, dtype=np.int64)
+            self._written.append(at)
+            self._spread.values[at] = 2
+            self._is_spread = True
         return self._now.values
 
     @property
@@ -103,7 +109,7 @@ class StateTable:
             place = self._places[key] = len(self.keys)
             self.keys.append(key)
             self._of_unit.setdefault(unit, []).append(place)
-            for array in (self._unit, self._now, self._mid, self._base):
+            for array in (self._unit, self._now, self._mid, self._base, self._spread):
                 array.grow(place + 1)
             self._unit.values[place] = unit
             self._seen = _read_only(self._now.values)
@@ -124,28 +130,41 @@ class StateTable:
     def versions(self, places: Int64s) -> tuple[Records, Records, Records]:
         """Return the records (S,) at all three points in time, to write to those at `places` (M,)."""
         self._note_moved(places)
+        if len(places):
+            self._spread.values[places] = 2
+            self._is_spread = True
         return self._now.values, self._mid.values, self._base.values
 
     def rewind(self, units: Int64s) -> None:
         """Set the subjects of `units` back to `base`."""
-        places = self.of_units(units)
-        self._note_moved(places)
-        self._mid.values[places] = self._base.values[places]
-        self._now.values[places] = self._base.values[places]
+        places = self._spread_in(units)
+        if len(places):
+            self._mid.values[places] = self._now.values[places] = self._base.values[places]
+            self._spread.values[places] = 0
 
     def advance(self, units: Int64s) -> None:
         """Let `base` follow: `mid` becomes `base`, `now` becomes `mid`."""
-        places = self.of_units(units)
-        self._note_moved(places)
-        self._base.values[places] = self._mid.values[places]
-        self._mid.values[places] = self._now.values[places]
+        places = self._spread_in(units)
+        if len(places):
+            self._base.values[places] = self._mid.values[places]
+            self._mid.values[places] = self._now.values[places]
+            self._spread.values[places] -= 1
 
     def settle(self, units: Int64s) -> None:
         """Make `now` final: nothing before it will be judged again."""
+        places = self._spread_in(units)
+        if len(places):
+            self._base.values[places] = self._mid.values[places] = self._now.values[places]
+            self._spread.values[places] = 0
+
+    def _spread_in(self, units: Int64s) -> Int64s:
+        """Return the places (M,) of those subjects of `units` whose three records may differ: they will change."""
+        if not self._is_spread:
+            return np.empty(0, np.int64)
         places = self.of_units(units)
+        places = places[self._spread.values[places] > 0]
         self._note_moved(places)
-        self._base.values[places] = self._now.values[places]
-        self._mid.values[places] = self._now.values[places]
+        return places
 
     def _note_moved(self, places: Int64s) -> None:
         if len(places):
@@ -155,8 +174,6 @@ class StateTable:
         """Return where `now` was written (M,) and where all three may differ (K,) since the last call."""
         written, moved = _joined(self._written), _joined(self._moved)
         self._written, self._moved = [], []
-        if len(written) and len(moved):
-            written = np.setdiff1d(written, moved, assume_unique=False)
         return written, moved
 
     def dump(self, places: Int64s) -> tuple[bytes, bytes, bytes]:
@@ -175,6 +192,10 @@ class StateTable:
             return False
         for array, records in zip((self._now, self._mid, self._base), versions, strict=True):
             array.values[places] = np.frombuffer(records, dtype=self._start.dtype)
+        now, mid, base = versions
+        is_apart = [_differ(one, other, count=len(places)) for one, other in ((now, mid), (mid, base))]
+        self._spread.values[places] = np.where(is_apart[0], 2, is_apart[1])
+        self._is_spread |= bool(self._spread.values.any())
         return True
 
 
@@ -182,6 +203,15 @@ def _read_only(records: Records) -> Records:
     view = records.view()
     view.flags.writeable = False
     return view
+
+
+def _differ(one: bytes, other: bytes, *, count: int) -> Bools:
+    """Return which of `count` records differ."""
+    if not count:
+        return np.empty(0, np.bool_)
+    is_other = np.frombuffer(one, np.uint8) != np.frombuffer(other, np.uint8)
+    differs: Bools = is_other.reshape(count, -1).any(axis=1)
+    return differs
 
 
 def _joined(parts: Sequence[Int64s]) -> Int64s:

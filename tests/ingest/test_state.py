@@ -69,10 +69,38 @@ def test_a_table_knows_what_changed() -> None:
     for move in (made.advance, made.rewind, made.settle):
         made.touch([0, 1])
         move(np.array([1]))
-        assert [places.tolist() for places in made.changes()] == [[0], [1]]
+        assert [places.tolist() for places in made.changes()] == [[0, 1], [1]]
+        made.rewind(np.array([0, 1]))
+        made.changes()
+        move(np.array([0, 1]))
+        assert [places.tolist() for places in made.changes()] == [[], []]
     made.versions(np.array([0]))
     assert [places.tolist() for places in made.changes()] == [[], [0]]
     assert [places.tolist() for places in made.changes()] == [[], []]
+
+
+def test_what_does_not_differ_does_not_move() -> None:
+    made = table()
+    made.touch([0])["count"][0] = 1
+    moves = []
+    for _ in range(3):
+        made.advance(np.array([0, 1]))
+        moves.append(made.changes()[1].tolist())
+    assert (moves, counts(made)) == ([[0], [0], []], [[1, 7], [1, 7], [1, 7]])
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+def test_a_table_that_was_loaded_goes_on_as_the_one_it_was(steps: int) -> None:
+    made, other = table(), table()
+    for number in range(steps):
+        made.touch([0])["count"][0] = 10 + number // 2
+        made.advance(np.array([0, 1]))
+    everything = np.array([0, 1])
+    assert other.load(everything, made.dump(everything))
+    for move in ("advance", "rewind"):
+        for one in (made, other):
+            getattr(one, move)(everything)
+        assert counts(other) == counts(made)
 
 
 def test_nobody_writes_without_saying_where() -> None:
