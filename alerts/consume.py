@@ -20,6 +20,9 @@ MOST_ROWS = 500
 class Journal(Protocol):
     """What the alert service needs of `ingest.journal_read.JournalReader`."""
 
+    def journal_id(self) -> str:
+        """Return which journal this is: another one after a damaged file was set aside; a backup keeps its own."""
+
     def events_after(self, event_no: int, *, limit: int = ...) -> Sequence[EventRow]:
         """Return the events with a higher number, lowest first."""
 
@@ -53,13 +56,13 @@ class Consumer:
 
         Having caught up, tell what began during an outage of this service and still goes on.
         """
-        rows = self._journal.events_after(self._store.event_no(), limit=most)
+        journal_id, rows = self._next_rows(most)
         taken = _whole_commits(rows, is_cut=len(rows) == most)
         if taken:
             with self._store.transaction():
                 for events in _commits(taken):
                     self._planner.take_commit(events, self._store, now_ns=now_ns)
-                self._store.set_event_no(taken[-1].event_no)
+                self._store.set_event_no(journal_id, taken[-1].event_no)
         if len(rows) < most:
             self._catch_up(now_ns=now_ns)
             self._release(now_ns=now_ns)
@@ -70,22 +73,32 @@ class Consumer:
 
         For the way around an event that breaks the batch it is in: see `skip_event`.
         """
-        rows = self._journal.events_after(self._store.event_no(), limit=1)
+        journal_id, rows = self._next_rows(1)
         for row in rows:
             with self._store.transaction():
                 self._planner.take(row.event, self._store, now_ns=now_ns)
-                self._store.set_event_no(row.event_no)
+                self._store.set_event_no(journal_id, row.event_no)
             return row
         return None
 
     def skip_event(self) -> EventRow | None:
         """Pass over the next event without taking it in; return it, None when there is none."""
-        rows = self._journal.events_after(self._store.event_no(), limit=1)
+        journal_id, rows = self._next_rows(1)
         for row in rows:
             with self._store.transaction():
-                self._store.set_event_no(row.event_no)
+                self._store.set_event_no(journal_id, row.event_no)
             return row
         return None
+
+    def _next_rows(self, most: int) -> tuple[str, Sequence[EventRow]]:
+        """Return which journal there is and its next events; none while one journal takes the place of another.
+
+        Each journal has a cursor of its own: after another file was read in between, a backup that is put back may
+        hold events that nobody was told of, and their numbers are lower than those of the other file.
+        """
+        journal_id = self._journal.journal_id()
+        rows = self._journal.events_after(self._store.event_no(journal_id), limit=most)
+        return (journal_id, rows) if self._journal.journal_id() == journal_id else (journal_id, [])
 
     def take_orders(self) -> int:
         """Carry out the next orders; return how many were new. Orders of another book are read from its beginning."""

@@ -10,13 +10,17 @@ from pathlib import Path
 
 from devices.model import PermanentError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 5.0
 
+_JOURNALS = "CREATE TABLE journals (journal_id TEXT PRIMARY KEY, event_no INTEGER NOT NULL) WITHOUT ROWID"
+
 ALERTS_SCHEMA: tuple[str, ...] = (
+    # the cursor in each journal that was ever read; "" = of whichever is read first (of a file of version 1)
+    _JOURNALS,
     """CREATE TABLE pulse (
         id INTEGER PRIMARY KEY CHECK (id = 1),
-        event_no INTEGER NOT NULL, book_id TEXT NOT NULL, order_no INTEGER NOT NULL,
+        book_id TEXT NOT NULL, order_no INTEGER NOT NULL,
         change_no INTEGER NOT NULL, heartbeat_ns INTEGER NOT NULL, started_ns INTEGER NOT NULL)""",
     """CREATE TABLE alerts (
         alert_id TEXT PRIMARY KEY, case_no TEXT NOT NULL UNIQUE, rule_id TEXT NOT NULL, subject TEXT NOT NULL,
@@ -50,7 +54,7 @@ ALERTS_SCHEMA: tuple[str, ...] = (
         order_id TEXT PRIMARY KEY, alert_id TEXT NOT NULL, by TEXT NOT NULL, at_ns INTEGER NOT NULL,
         via TEXT NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX acknowledgements_by_alert ON acknowledgements (alert_id, at_ns)",
-    "INSERT INTO pulse VALUES (1, 0, '', 0, 0, 0, 0)",
+    "INSERT INTO pulse VALUES (1, '', 0, 0, 0, 0)",
 )
 
 ORDERS_SCHEMA: tuple[str, ...] = (
@@ -61,9 +65,17 @@ ORDERS_SCHEMA: tuple[str, ...] = (
     "INSERT INTO book VALUES (1, lower(hex(randomblob(8))))",
 )
 
+ALERTS_FROM_1: tuple[str, ...] = (
+    _JOURNALS,
+    "INSERT INTO journals SELECT '', event_no FROM pulse",
+    "ALTER TABLE pulse DROP COLUMN event_no",
+)
 
-def open_writer(path: Path, schema: tuple[str, ...]) -> sqlite3.Connection:
-    """Open `path` for its one writer and create the tables when the file is new; transactions are begun by hand.
+
+def open_writer(path: Path, schema: tuple[str, ...], *, from_1: tuple[str, ...] = ()) -> sqlite3.Connection:
+    """Open `path` for its one writer; create the tables of a new file, convert one of version 1 by `from_1`.
+
+    Transactions are begun by hand.
 
     Raises sqlite3.Error when it cannot be opened or is no database, PermanentError when another version wrote it.
     """
@@ -78,10 +90,10 @@ def open_writer(path: Path, schema: tuple[str, ...]) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("BEGIN IMMEDIATE")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
+        if version > SCHEMA_VERSION:
             raise PermanentError(f"{path.name} has version {version}, this program reads version {SCHEMA_VERSION}")
-        if version == 0:
-            for statement in (*schema, f"PRAGMA user_version = {SCHEMA_VERSION}"):
+        if version < SCHEMA_VERSION:
+            for statement in (*(schema if version == 0 else from_1), f"PRAGMA user_version = {SCHEMA_VERSION}"):
                 connection.execute(statement)
         connection.execute("COMMIT")
     except BaseException:

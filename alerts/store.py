@@ -28,7 +28,7 @@ from alerts.rows import (
     episode_of,
     episode_row,
 )
-from alerts.schema import ALERTS_SCHEMA, open_writer
+from alerts.schema import ALERTS_FROM_1, ALERTS_SCHEMA, open_writer
 from devices.model import Event, TransientError
 
 log = logging.getLogger(__name__)
@@ -70,13 +70,16 @@ class AlertStore:
         except sqlite3.Error as error:
             raise TransientError(f"alerts.db cannot be read: {error}") from error
 
-    def event_no(self) -> int:
-        """Return the number of the last event that was taken in."""
-        return int(self._one("SELECT event_no FROM pulse")[0])
+    def event_no(self, journal_id: str) -> int:
+        """Return the number of the last event that was taken in from this journal, 0 when none was."""
+        sql = "SELECT event_no FROM journals WHERE journal_id IN (?, '') ORDER BY journal_id DESC LIMIT 1"
+        row = self._row(sql, journal_id)
+        return 0 if row is None else int(row[0])
 
-    def set_event_no(self, event_no: int) -> None:
-        """Note that all events up to this one are taken in."""
-        self.connection.execute("UPDATE pulse SET event_no = ?", (event_no,))
+    def set_event_no(self, journal_id: str, event_no: int) -> None:
+        """Note that all events of this journal up to this one are taken in."""
+        self.connection.execute("DELETE FROM journals WHERE journal_id = ''")
+        self.connection.execute("INSERT OR REPLACE INTO journals VALUES (?, ?)", (journal_id, event_no))
 
     def order_place(self) -> tuple[str, int]:
         """Return which order book was read last, and up to which order."""
@@ -213,7 +216,7 @@ def open_store(path: Path, *, now_ns: int) -> AlertStore:
 
 
 def _opened(path: Path, *, now_ns: int) -> AlertStore:
-    connection = open_writer(path, ALERTS_SCHEMA)
+    connection = open_writer(path, ALERTS_SCHEMA, from_1=ALERTS_FROM_1)
     try:
         problems = connection.execute("PRAGMA quick_check").fetchall()
         if problems != [("ok",)]:

@@ -143,6 +143,9 @@ class Service:
     def restart(self) -> None:
         self.consumer = Consumer(journal=self, orders=self.orders, store=self.store, planner=planner(town()))
 
+    def journal_id(self) -> str:
+        return "j1"
+
     def events_after(self, event_no: int, *, limit: int = 1000) -> list[EventRow]:
         return [row for row in self.rows if row.event_no > event_no][:limit]
 

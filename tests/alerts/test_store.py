@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from alerts.schema import SCHEMA_VERSION
 from alerts.store import AlertStore, open_store
 from alerts.store_read import AlertsReader
 from devices.model import Event, PermanentError, TransientError
+from ingest.journal_read import EventRow
 from tests.alerts.town import T0_NS, MemoryJournal, alert, delivery, event, planner, trap_event, watch_event
 
 
@@ -59,22 +61,68 @@ def test_an_event_is_an_alert_and_a_message(service: Service) -> None:
 
 def test_an_event_is_taken_in_once(service: Service) -> None:
     service.take(event())
-    assert (service.consumer.take_events(now_ns=T0_NS), service.store.event_no()) == (0, 1)
+    assert (service.consumer.take_events(now_ns=T0_NS), service.store.event_no("first")) == (0, 1)
 
 
-BREAKING_STATEMENTS = ["INSERT INTO alerts", "INSERT INTO episodes", "INSERT OR IGNORE INTO deliveries", "event_no"]
+def test_events_of_a_backup_that_is_put_back_are_told_whatever_other_journal_was_read_meanwhile(
+    service: Service,
+) -> None:
+    """The first journal is lost before its second event was read; another begins; then the backup is put back."""
+    service.take(event("e1"))
+    service.journal.commit(trap_event("t1"))
+    backup = list(service.journal.rows)
+    service.journal.name, service.journal.rows = "second", []
+    service.journal.rows.append(EventRow(event_no=900, commit_no=900, event=watch_event("w1")))
+    assert service.consumer.take_events(now_ns=T0_NS) == 1
+    service.journal.name, service.journal.rows = "first", backup
+    assert service.consumer.take_events(now_ns=T0_NS) == 1
+    assert sorted(a.rule_id for a in service.alerts()) == ["no-motion", "snow-depth", "trap-sprung"]
+    assert (service.store.event_no("first"), service.store.event_no("second")) == (2, 900)
+
+
+def test_nothing_is_taken_while_one_journal_takes_the_place_of_another(service: Service) -> None:
+    service.journal.commit(event("e1"))
+    names = iter(["first", "second"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service.journal, "journal_id", lambda: next(names))
+        assert service.consumer.take_events(now_ns=T0_NS) == 0
+    assert service.consumer.take_events(now_ns=T0_NS) == 1
+
+
+def test_a_file_of_version_1_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.db"
+    open_store(path, now_ns=T0_NS).close()
+    with closing(sqlite3.connect(path)) as old:
+        for statement in (
+            "DROP TABLE journals", "ALTER TABLE pulse ADD COLUMN event_no INTEGER NOT NULL DEFAULT 41",
+            "PRAGMA user_version = 1",
+        ):  # fmt: skip
+            old.execute(statement)
+        old.commit()
+    with closing(open_store(path, now_ns=T0_NS)) as store:
+        assert store.event_no("whichever") == 41
+        with store.transaction():
+            store.set_event_no("this", 42)
+        assert (store.event_no("this"), store.event_no("another")) == (42, 0)
+
+
+BREAKING_STATEMENTS = [
+    "INSERT INTO alerts",
+    "INSERT INTO episodes",
+    "INSERT OR IGNORE INTO deliveries",
+    "INSERT INTO journals",
+]
 
 
 @pytest.mark.parametrize("statement", BREAKING_STATEMENTS)
 def test_state_outbox_and_cursor_are_one_transaction(service: Service, statement: str) -> None:
     """Whatever statement breaks, nothing of the batch is there; then it is taken in as if for the first time."""
-    table = {"event_no": "pulse"}.get(statement, statement.split()[-1])
-    verb = "UPDATE OF event_no ON pulse" if table == "pulse" else f"INSERT ON {table}"
+    verb = f"INSERT ON {statement.split()[-1]}"
     service.store.connection.execute(f"CREATE TEMP TRIGGER broken BEFORE {verb} BEGIN SELECT RAISE(ABORT, 'x'); END")
     with pytest.raises(sqlite3.IntegrityError):
         service.take(event(), trap_event())
     counts = [service.store.rows(f"SELECT count(*) FROM {t}")[0][0] for t in ("alerts", "episodes", "deliveries")]
-    assert (counts, service.store.event_no(), service.reader.change_no()) == ([0, 0, 0], 0, 0)
+    assert (counts, service.store.event_no("first"), service.reader.change_no()) == ([0, 0, 0], 0, 0)
     service.store.connection.execute("DROP TRIGGER broken")
     assert service.consumer.take_events(now_ns=T0_NS) == 2
     assert [a.case_no for a in service.alerts()] == ["26-0002", "26-0001"]
@@ -253,7 +301,7 @@ def test_a_damaged_file_is_set_aside_and_never_fatal(tmp_path: Path, damage: str
     raw[start : start + length] = b"\xff" * length
     path.write_bytes(raw)
     again = open_store(path, now_ns=77)
-    assert again.event_no() == 0
+    assert again.event_no("first") == 0
     again.close()
     assert (tmp_path / "alerts.db.damaged-77").read_bytes() == raw
 

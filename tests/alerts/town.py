@@ -194,13 +194,18 @@ class MemoryJournal:
     """The journal's reader over a list; each call of `commit` is one commit."""
 
     def __init__(self) -> None:
+        self.name = "first"
         self.rows: list[EventRow] = []
         self.beats_ns = 0
+
+    def journal_id(self) -> str:
+        return self.name
 
     def commit(self, *events: Event) -> None:
         commit_no = self.rows[-1].commit_no + 1 if self.rows else 1
         for one in events:
-            self.rows.append(EventRow(event_no=len(self.rows) + 1, commit_no=commit_no, event=one))
+            event_no = self.rows[-1].event_no + 1 if self.rows else 1
+            self.rows.append(EventRow(event_no=event_no, commit_no=commit_no, event=one))
 
     def events_after(self, event_no: int, *, limit: int = 1000) -> list[EventRow]:
         return [row for row in self.rows if row.event_no > event_no][:limit]

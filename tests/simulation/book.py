@@ -68,7 +68,7 @@ class BookTwin(MemoryBook):
     fault: str = ""
     ledger: dict[str, Delivery] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
-    cursor: int = 0
+    cursors: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -82,11 +82,11 @@ class BookTwin(MemoryBook):
             raise
         self.process.point()
 
-    def event_no(self) -> int:
-        return self.cursor
+    def event_no(self, journal_id: str) -> int:
+        return self.cursors.get(journal_id, 0)
 
-    def set_event_no(self, event_no: int) -> None:
-        self.cursor = event_no
+    def set_event_no(self, journal_id: str, event_no: int) -> None:
+        self.cursors[journal_id] = event_no
 
     def catching_up(self) -> list[Alert]:
         return [alert for alert in self.alerts.values() if alert.waiting is Waiting.CATCHING_UP]
@@ -164,11 +164,12 @@ class BookTwin(MemoryBook):
         return (
             dict(self.alerts), dict(self.episodes), list(self.deliveries), dict(self._open),
             {key: list(some) for key, some in self._attached.items()}, dict(self._cases),
-            {key: set(some) for key, some in self._told.items()}, dict(self.ledger), dict(self.failures), self.cursor,
+            {key: set(some) for key, some in self._told.items()}, dict(self.ledger), dict(self.failures),
+            dict(self.cursors),
         )  # fmt: skip
 
     def _put(self, image: tuple[object, ...]) -> None:
         (
             self.alerts, self.episodes, self.deliveries, self._open, self._attached, self._cases, self._told,
-            self.ledger, self.failures, self.cursor,
+            self.ledger, self.failures, self.cursors,
         ) = image  # type: ignore[assignment]  # fmt: skip

@@ -127,7 +127,7 @@ FOUND_WITHIN: Mapping[str, int] = MappingProxyType(
         "state_not_restored": 100,
         "state_kept_after_failure": 300,
         "resent_rows_are_news": 300,
-        "event_numbers_reused": 300,
+        "event_numbers_reused": 900,
         "cursor_before_alerts": 300,
         "mark_before_send": 100,
         "lease_never_expires": 100,

@@ -39,11 +39,12 @@ class Tables:
     commit_no: int = 0
     event_no: int = 0
     gap_rows: int = 0
+    journal_id: str = "1"
 
     def copy(self) -> Tables:
         return Tables(
             dict(self.observations), self.events, dict(self.state), dict(self.ledgers), self.batch_id, self.commit_no,
-            self.event_no, self.gap_rows,
+            self.event_no, self.gap_rows, self.journal_id,
         )  # fmt: skip
 
 
@@ -57,6 +58,7 @@ class JournalTwin:
         self.is_damaged = False
         self.process, self.fault = process, fault
         self._truth = truth
+        self._files = 1
 
     def open(self, *, now_ns: int) -> None:
         """As `JournalWriter` at its start: numbers go on above the clock."""
@@ -76,7 +78,8 @@ class JournalTwin:
     def begin_anew(self, *, now_ns: int) -> None:
         """The damaged file is set aside, a new one begun."""
         self.is_damaged = False
-        self.tables = Tables()
+        self._files += 1
+        self.tables = Tables(journal_id=str(self._files))
         self.open(now_ns=now_ns)
 
     @property
@@ -104,6 +107,9 @@ class JournalTwin:
             event_no=tables.event_no,
             receipts={key: tables.ledgers[key] for key in spools},
         )
+
+    def journal_id(self) -> str:
+        return self.tables.journal_id
 
     def events_after(self, event_no: int, *, limit: int = 500) -> list[EventLine]:
         events = self.tables.events

@@ -59,7 +59,7 @@ class AlertService:
         events = self.journal.tables.events
         return (
             self._consumer is not None
-            and (not events or self.book.cursor >= events[-1].event_no)
+            and (not events or self.book.event_no(self.journal.journal_id()) >= events[-1].event_no)
             and all(one.state is DeliveryState.ACCEPTED for one in self.book.ledger.values())
         )
 
@@ -108,16 +108,17 @@ class AlertService:
 
     def _take_events(self, *, now_ns: int) -> None:
         assert self._consumer is not None
-        if self._seen is self.journal.tables.events and self.book.cursor == self.journal.tables.event_no:
+        journal_id = self.journal.journal_id()
+        cursor = self.book.event_no(journal_id)
+        if self._seen is self.journal.tables.events and cursor == self.journal.tables.event_no:
             return
         self._seen = self.journal.tables.events
         if self.fault == "cursor_before_alerts":
-            rows = self.journal.events_after(self.book.cursor)
+            rows = self.journal.events_after(cursor)
             if rows:
-                before = self.book.cursor
                 with self.book.transaction():
-                    self.book.cursor = rows[-1].event_no
-                self.book.cursor = before  # in memory; the transaction above stays
+                    self.book.set_event_no(journal_id, rows[-1].event_no)
+                self.book.set_event_no(journal_id, cursor)  # in memory; the transaction above stays
                 self._saved_cursor(rows[-1].event_no, now_ns=now_ns)
                 return
         self._consumer.take_events(now_ns=now_ns)
@@ -127,7 +128,8 @@ class AlertService:
         try:
             self._consumer.take_events(now_ns=now_ns)
         finally:
-            self.book.cursor = max(self.book.cursor, event_no)
+            journal_id = self.journal.journal_id()
+            self.book.set_event_no(journal_id, max(self.book.event_no(journal_id), event_no))
 
     def _dispatch(self, now_s: float) -> None:
         real_ns = int(now_s * SECOND_NS)
