@@ -23,8 +23,8 @@ the maker's "empty": nothing. A button is said only when it was pressed: a heart
 
 from __future__ import annotations
 
-from devices.model import Decoded, DeviceSpec
-from devices.payloads.fields import Codec, Field, Message, Values
+from devices.model import Decoded
+from devices.payloads.fields import Codec, Field, Message, Values, lorawan_spec
 
 _SOURCE = "https://github.com/TheThingsNetwork/lorawan-devices"
 _MINUTES_PER_S = 1 / 60
@@ -122,20 +122,4 @@ _CODECS = (
     ),
 )  # fmt: skip
 
-
-def _spec(codec: Codec) -> DeviceSpec:
-    return DeviceSpec(
-        model=f"browan_{codec.name.lower().replace(' ', '_')}",
-        vendor="Browan",
-        source_url=_SOURCE,
-        quantities=codec.keys,
-        expected_interval_s=86_400,
-        transport="lorawan",
-        decode=codec.decode,
-        encode=codec.encode,
-        default_port=codec.messages[0].ports[0],
-        resolutions=codec.resolutions,
-    )
-
-
-DEVICES = tuple(_spec(codec) for codec in _CODECS)
+DEVICES = tuple(lorawan_spec(codec, vendor="Browan", source_url=_SOURCE) for codec in _CODECS)

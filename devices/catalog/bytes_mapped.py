@@ -19,17 +19,13 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from devices.model import Decoded, DeviceSpec, Frame, Options, PermanentError
-from devices.options import read_options
+from devices.model import Decoded, Frame, PermanentError
 from devices.payloads.json_fields import needs_position, with_position
-from devices.payloads.mapped_fields import MappedField, OptionsPart
-from devices.quantities import base_key
+from devices.payloads.mapped_fields import Mapped, MappedField, OptionsPart
 
 _MOST_BYTES = 242
 
@@ -154,17 +150,6 @@ def _checked(raw: int, field: BytesField, value: float | None) -> int:
     return raw
 
 
-def configure(options: Options) -> DeviceSpec:
-    """Return the model as the site's mapping wants it. Raises PermanentError naming each wrong option."""
-    wanted = read_options(BytesMappedOptions, options, of="bytes_mapped")
-    return replace(
-        DEVICE,
-        quantities=tuple(dict.fromkeys(base_key(f.quantity) for f in wanted.field)),
-        decode=partial(decode, options=wanted),
-        encode=partial(encode, options=wanted),
-    )
-
-
 _EXAMPLE: dict[str, Any] = {
     "length": 5,
     "field": [
@@ -175,17 +160,15 @@ _EXAMPLE: dict[str, Any] = {
         {"byte": 3, "bits": 16, "quantity": "battery_voltage", "unit": "mV", "unknown": [65535], "bad": [65534]},
     ],
 }  # fmt: skip
-_EXAMPLE_OPTIONS = BytesMappedOptions.model_validate(_EXAMPLE)
-
-DEVICE = DeviceSpec(
-    model="bytes_mapped",
+DEVICE = Mapped(
+    name="bytes_mapped",
     vendor="-",
     source_url="https://support.sigfox.com/docs/custom-payload-decoding-grammar",
-    quantities=tuple(f.quantity for f in _EXAMPLE_OPTIONS.field),
     expected_interval_s=86_400,
     transport="http",
-    decode=partial(decode, options=_EXAMPLE_OPTIONS),
-    encode=partial(encode, options=_EXAMPLE_OPTIONS),
-    configure=configure,
-    example_options=_EXAMPLE,
-)
+    options=BytesMappedOptions,
+    keys=lambda options: (field.quantity for field in options.field),
+    decode=decode,
+    encode=encode,
+    example=_EXAMPLE,
+).model()

@@ -29,8 +29,8 @@ from __future__ import annotations
 
 import math
 
-from devices.model import Decoded, DeviceSpec, PermanentError
-from devices.payloads.fields import Codec, Field, Message, Values
+from devices.model import Decoded, PermanentError
+from devices.payloads.fields import Codec, Field, Message, Values, lorawan_spec
 from devices.payloads.position import without_fix, without_half_fixes
 
 _SOURCE = "https://github.com/TheThingsNetwork/lorawan-devices"
@@ -187,20 +187,4 @@ _CODECS = (
     ),
 )
 
-
-def _spec(codec: Codec) -> DeviceSpec:
-    return DeviceSpec(
-        model=f"digital_matter_{codec.name.lower().replace(' ', '_')}",
-        vendor="Digital Matter",
-        source_url=_SOURCE,
-        quantities=codec.keys,
-        expected_interval_s=86_400,
-        transport="lorawan",
-        decode=codec.decode,
-        encode=codec.encode,
-        default_port=codec.messages[0].ports[0],
-        resolutions=codec.resolutions,
-    )
-
-
-DEVICES = tuple(_spec(codec) for codec in _CODECS)
+DEVICES = tuple(lorawan_spec(codec, vendor="Digital Matter", source_url=_SOURCE) for codec in _CODECS)

@@ -25,8 +25,7 @@ A probe that is not there says -127, 85.0 or 3276.7 degC: NaN.
 
 from __future__ import annotations
 
-from devices.model import DeviceSpec
-from devices.payloads.elsys import PORT, SOURCE_URL, Elsys
+from devices.payloads.elsys import Elsys, spec_of
 
 _PROBES = {0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x10, 0x12, 0x16, 0x17, 0x19, 0x1A}
 _TYPES = frozenset({0x01, 0x02, 0x03, 0x07, 0x08, 0x09, 0x14, 0x18, 0x1B} | _PROBES)
@@ -53,31 +52,5 @@ _QUANTITIES = (
     "longitude",
     "battery_voltage",
 )
-_STEP_M_S2 = 9.80665 / 63
 
-
-def _spec(model: str) -> DeviceSpec:
-    return DeviceSpec(
-        model=model,
-        vendor="Elsys",
-        source_url=SOURCE_URL,
-        quantities=_QUANTITIES,
-        expected_interval_s=3600,
-        transport="lorawan",
-        decode=_TLV.decode,
-        encode=_TLV.encode,
-        default_port=PORT,
-        resolutions={
-            "relative_humidity": 1.0,
-            "acceleration_x": _STEP_M_S2,
-            "acceleration_y": _STEP_M_S2,
-            "acceleration_z": _STEP_M_S2,
-            "voltage": 0.001,
-            "analog_input": 1.0,
-            "latitude": 1e-4,
-            "longitude": 1e-4,
-        },
-    )
-
-
-DEVICES = (_spec("elsys_elt"), _spec("elsys_elt_2"))
+DEVICES = tuple(spec_of(model, _TLV, _QUANTITIES) for model in ("elsys_elt", "elsys_elt_2"))

@@ -18,8 +18,7 @@ Source: https://www.elsys.se/en/elsys-payload/ (types, lengths and ranges)
 
 from __future__ import annotations
 
-from devices.model import DeviceSpec
-from devices.payloads.elsys import PORT, SOURCE_URL, Elsys
+from devices.payloads.elsys import Elsys, spec_of
 
 _TYPES = frozenset({0x01, 0x02, 0x03, 0x07, 0x0A, 0x0B, 0x0D, 0x0F, 0x11, 0x12})
 _TLV = Elsys(name="an EMS", types=_TYPES, closed_is_one=True)
@@ -38,28 +37,7 @@ _QUANTITIES = (
     "acceleration_z",
     "battery_voltage",
 )
-_STEP_M_S2 = 9.80665 / 63
 
+_MODELS = ("ems", "ems_desk", "ems_door", "ems_lite")
 
-def _spec(model: str) -> DeviceSpec:
-    return DeviceSpec(
-        model=model,
-        vendor="Elsys",
-        source_url=SOURCE_URL,
-        quantities=_QUANTITIES,
-        expected_interval_s=3600,
-        transport="lorawan",
-        decode=_TLV.decode,
-        encode=_TLV.encode,
-        default_port=PORT,
-        resolutions={
-            "relative_humidity": 1.0,
-            "acceleration_x": _STEP_M_S2,
-            "acceleration_y": _STEP_M_S2,
-            "acceleration_z": _STEP_M_S2,
-            "analog_input": 1.0,
-        },
-    )
-
-
-DEVICES = (_spec("elsys_ems"), _spec("elsys_ems_desk"), _spec("elsys_ems_door"), _spec("elsys_ems_lite"))
+DEVICES = tuple(spec_of(f"elsys_{model}", _TLV, _QUANTITIES) for model in _MODELS)

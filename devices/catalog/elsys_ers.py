@@ -22,8 +22,7 @@ All models speak one payload and send what they have. ERS2 is the same. Silence 
 
 from __future__ import annotations
 
-from devices.model import DeviceSpec
-from devices.payloads.elsys import PORT, SOURCE_URL, Elsys
+from devices.payloads.elsys import Elsys, spec_of
 
 _TYPES = frozenset({0x01, 0x02, 0x04, 0x05, 0x06, 0x07, 0x10, 0x11, 0x14, 0x15, 0x1C})
 _TLV = Elsys(name="an ERS", types=_TYPES)
@@ -57,19 +56,4 @@ _MODELS = (
 )
 
 
-def _spec(model: str) -> DeviceSpec:
-    return DeviceSpec(
-        model=f"elsys_{model}",
-        vendor="Elsys",
-        source_url=SOURCE_URL,
-        quantities=_QUANTITIES,
-        expected_interval_s=3600,
-        transport="lorawan",
-        decode=_TLV.decode,
-        encode=_TLV.encode,
-        default_port=PORT,
-        resolutions={"relative_humidity": 1.0},
-    )
-
-
-DEVICES = tuple(_spec(model) for model in _MODELS)
+DEVICES = tuple(spec_of(f"elsys_{model}", _TLV, _QUANTITIES) for model in _MODELS)

@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from devices.model import Decoded, DeviceSpec, Frame, Options, PermanentError
-from devices.options import read_options
+from devices.model import Decoded, Frame, PermanentError
 from devices.payloads.json_fields import JsonField, json_frame, read_fields, write_fields
-from devices.payloads.mapped_fields import MappedField, OptionsPart
-from devices.quantities import base_key
+from devices.payloads.mapped_fields import Mapped, MappedField, OptionsPart
 
 _MOST_BYTES = 256
 _ON_OFF = {"ON": 1.0, "OFF": 0.0}
@@ -68,17 +65,6 @@ def encode(decoded: Decoded, *, options: EspHomeNodeOptions) -> Frame:
     raise PermanentError(f"no object of the board is mapped to {', '.join(decoded.values)}")
 
 
-def configure(options: Options) -> DeviceSpec:
-    """Return the model as the site's mapping wants it. Raises PermanentError naming each wrong option."""
-    wanted = read_options(EspHomeNodeOptions, options, of="esphome_node")
-    return replace(
-        DEVICE,
-        quantities=tuple(dict.fromkeys(base_key(f.quantity) for f in wanted.field)),
-        decode=partial(decode, options=wanted),
-        encode=partial(encode, options=wanted),
-    )
-
-
 _EXAMPLE: dict[str, Any] = {
     "field": [
         {"path": "sensor/snow_depth", "quantity": "snow_depth"},
@@ -88,17 +74,15 @@ _EXAMPLE: dict[str, Any] = {
         {"path": "sensor/wifi_signal", "quantity": "rssi"},
     ]
 }
-_EXAMPLE_OPTIONS = EspHomeNodeOptions.model_validate(_EXAMPLE)
-
-DEVICE = DeviceSpec(
-    model="esphome_node",
+DEVICE = Mapped(
+    name="esphome_node",
     vendor="ESPHome",
     source_url="https://esphome.io/components/mqtt.html",
-    quantities=tuple(f.quantity for f in _EXAMPLE_OPTIONS.field),
     expected_interval_s=3_600,
     transport="mqtt",
-    decode=partial(decode, options=_EXAMPLE_OPTIONS),
-    encode=partial(encode, options=_EXAMPLE_OPTIONS),
-    configure=configure,
-    example_options=_EXAMPLE,
-)
+    options=EspHomeNodeOptions,
+    keys=lambda options: (field.quantity for field in options.field),
+    decode=decode,
+    encode=encode,
+    example=_EXAMPLE,
+).model()

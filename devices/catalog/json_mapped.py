@@ -20,15 +20,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from devices.json_object import read_object
-from devices.model import Decoded, DeviceSpec, Frame, Options
-from devices.options import read_options
+from devices.model import Decoded, Frame
 from devices.payloads.json_fields import (
     MOST_BYTES,
     decoded_or_refused,
@@ -40,8 +37,7 @@ from devices.payloads.json_fields import (
     with_position,
     write_fields,
 )
-from devices.payloads.mapped_fields import MappedField, OptionsPart, Path
-from devices.quantities import base_key
+from devices.payloads.mapped_fields import Mapped, MappedField, OptionsPart, Path
 
 
 class KeepAlive(OptionsPart):
@@ -91,17 +87,6 @@ def encode(decoded: Decoded, *, options: JsonMappedOptions) -> Frame:
     return json_frame(json.dumps(said).encode(), transport="mqtt")
 
 
-def configure(options: Options) -> DeviceSpec:
-    """Return the model as the site's mapping wants it. Raises PermanentError naming each wrong option."""
-    wanted = read_options(JsonMappedOptions, options, of="json_mapped")
-    return replace(
-        DEVICE,
-        quantities=tuple(dict.fromkeys(base_key(f.quantity) for f in wanted.field)),
-        decode=partial(decode, options=wanted),
-        encode=partial(encode, options=wanted),
-    )
-
-
 _EXAMPLE: dict[str, Any] = {
     "field": [
         {"path": "temperature", "quantity": "air_temperature", "unknown": [-999]},
@@ -113,17 +98,15 @@ _EXAMPLE: dict[str, Any] = {
         {"path": "gps.lon", "quantity": "longitude"},
     ]
 }
-_EXAMPLE_OPTIONS = JsonMappedOptions.model_validate(_EXAMPLE)
-
-DEVICE = DeviceSpec(
-    model="json_mapped",
+DEVICE = Mapped(
+    name="json_mapped",
     vendor="-",
     source_url="https://www.rfc-editor.org/rfc/rfc8259",
-    quantities=tuple(f.quantity for f in _EXAMPLE_OPTIONS.field),
     expected_interval_s=3_600,
     transport="mqtt",
-    decode=partial(decode, options=_EXAMPLE_OPTIONS),
-    encode=partial(encode, options=_EXAMPLE_OPTIONS),
-    configure=configure,
-    example_options=_EXAMPLE,
-)
+    options=JsonMappedOptions,
+    keys=lambda options: (field.quantity for field in options.field),
+    decode=decode,
+    encode=encode,
+    example=_EXAMPLE,
+).model()

@@ -11,8 +11,10 @@ Source: https://github.com/dragino/dragino-end-node-decoder (the maker's decoder
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from devices.model import SECOND_NS, Decoded, DeviceSpec
-from devices.payloads.fields import Codec, Field, Message, Values
+from devices.payloads.fields import Codec, Field, Message, Values, lorawan_spec
 
 SOURCE_URL = "https://github.com/dragino/dragino-end-node-decoder"
 
@@ -57,15 +59,5 @@ def from_log(record: bytes, values: Values) -> Decoded:
 
 def spec_of(codec: Codec, *, interval_s: int, port: int = 2) -> DeviceSpec:
     """Return the model that `codec` reads; it is expected to speak every `interval_s`, on that FPort."""
-    return DeviceSpec(
-        model=f"dragino_{codec.name.lower().replace('-', '_')}",
-        vendor="Dragino",
-        source_url=SOURCE_URL,
-        quantities=codec.keys,
-        expected_interval_s=interval_s,
-        transport="lorawan",
-        decode=codec.decode,
-        encode=codec.encode,
-        default_port=port,
-        resolutions=codec.resolutions,
-    )
+    spec = lorawan_spec(codec, vendor="Dragino", source_url=SOURCE_URL, interval_s=interval_s)
+    return replace(spec, default_port=port)

@@ -38,10 +38,12 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from devices.lorawan import application_payload, frame_of, has_number, steps
-from devices.model import Decoded, Frame, PermanentError
+from devices.model import Decoded, DeviceSpec, Frame, PermanentError
 from devices.payloads.tlv import Channel, Field, Values, number, silent, state, tagged, written
 
 PORT = 5
@@ -49,6 +51,16 @@ SOURCE_URL = "https://www.elsys.se/en/elsys-payload/"
 _SETTINGS, _FURTHER_PROBE = 0x3E, 0x19
 _MOST_PROBES = 99
 _G_M_S2 = 9.80665
+_STEPS: Mapping[str, float] = MappingProxyType(
+    {
+        "relative_humidity": 1.0,
+        "analog_input": 1.0,
+        "voltage": 0.001,
+        "latitude": 1e-4,
+        "longitude": 1e-4,
+        **{f"acceleration_{axis}": _G_M_S2 / 63 for axis in "xyz"},
+    }
+)
 _TEMPERATURES = (-32_767, 32_766)
 _DEAD_PROBE = frozenset({-1270, 850})
 _WORDS = (0, 65_534)
@@ -230,3 +242,19 @@ def _add(values: Values, read: Values, *, is_further: bool) -> None:
     taken = sum(key.startswith("probe_temperature.") for key in values)
     if taken + 2 <= _MOST_PROBES:
         values |= {f"probe_temperature.{taken + 2}": value for value in read.values()}
+
+
+def spec_of(model: str, payload: Elsys, quantities: tuple[str, ...]) -> DeviceSpec:
+    """Return the model that says these quantities in `payload`."""
+    return DeviceSpec(
+        model=model,
+        vendor="Elsys",
+        source_url=SOURCE_URL,
+        quantities=quantities,
+        expected_interval_s=3600,
+        transport="lorawan",
+        decode=payload.decode,
+        encode=payload.encode,
+        default_port=PORT,
+        resolutions={key: step for key, step in _STEPS.items() if key in quantities},
+    )

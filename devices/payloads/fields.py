@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from devices.lorawan import application_payload, frame_of
-from devices.model import Decoded, Frame, PermanentError
+from devices.model import Decoded, DeviceSpec, Frame, PermanentError
 from devices.quantities import quantity
 
 Values = dict[str, float]
@@ -198,6 +198,26 @@ class Codec:
         if lost:
             raise PermanentError(f"a {self.name} cannot say {', '.join(sorted(lost))} with the other values")
         return frame
+
+
+def lorawan_spec(codec: Codec, *, vendor: str, source_url: str, interval_s: int = 86_400) -> DeviceSpec:
+    """Return the LoRaWAN model that `codec` reads; it is expected to speak every `interval_s`.
+
+    Its name is made of the vendor's and the codec's; it usually speaks on the first port of its ordinary message.
+    """
+    name = f"{vendor} {codec.name}".lower().replace(" ", "_").replace("-", "_")
+    return DeviceSpec(
+        model=name,
+        vendor=vendor,
+        source_url=source_url,
+        quantities=codec.keys,
+        expected_interval_s=interval_s,
+        transport="lorawan",
+        decode=codec.decode,
+        encode=codec.encode,
+        default_port=codec.messages[0].ports[0],
+        resolutions=codec.resolutions,
+    )
 
 
 def coarse_steps(steps: Iterable[tuple[str, float]]) -> dict[str, float]:

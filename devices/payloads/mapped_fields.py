@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from devices.model import Decoded, DeviceSpec, Frame, Options, Transport
+from devices.options import read_options
 from devices.payloads.json_fields import JsonField
-from devices.quantities import QUANTITIES
+from devices.quantities import QUANTITIES, base_key
 from devices.units import UNITS, are_convertible
 
 Path = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -22,6 +27,50 @@ class OptionsPart(BaseModel):
     @classmethod
     def _dotted(cls, value: Any) -> Any:
         return tuple(value.split(".")) if isinstance(value, str) and value else value
+
+
+Asked = TypeVar("Asked", bound=OptionsPart)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped(Generic[Asked]):
+    """A model that is all mapping: the site's `options` say what a message holds, `keys` which quantities these are.
+
+    `decode` and `encode` take the options as keyword `options`; `example` are options that show all there is.
+    """
+
+    name: str
+    vendor: str
+    source_url: str
+    expected_interval_s: int
+    transport: Transport
+    options: type[Asked]
+    keys: Callable[[Asked], Iterable[str]]
+    decode: Callable[..., Decoded]
+    encode: Callable[..., Frame]
+    example: Options
+
+    def model(self) -> DeviceSpec:
+        """Return the model as the example wants it; `configure` makes it as a site does."""
+        return self._fitted(self.options.model_validate(self.example))
+
+    def configure(self, options: Options) -> DeviceSpec:
+        """Return the model as the site's mapping wants it. Raises PermanentError naming each wrong option."""
+        return self._fitted(read_options(self.options, options, of=self.name))
+
+    def _fitted(self, wanted: Asked) -> DeviceSpec:
+        return DeviceSpec(
+            model=self.name,
+            vendor=self.vendor,
+            source_url=self.source_url,
+            quantities=tuple(dict.fromkeys(map(base_key, self.keys(wanted)))),
+            expected_interval_s=self.expected_interval_s,
+            transport=self.transport,
+            decode=partial(self.decode, options=wanted),
+            encode=partial(self.encode, options=wanted),
+            configure=self.configure,
+            example_options=self.example,
+        )
 
 
 class MappedField(OptionsPart):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from devices.model import DeviceSpec, Frame, UplinkMessage
+from devices.model import DeviceSpec, Frame, Options, UplinkMessage
 
 RECEIVED_NS = 1_700_000_000_000_000_000
 
@@ -23,6 +23,12 @@ def frame(spec: DeviceSpec, payload: bytes | str, *, port: int | None = None) ->
         gateway_id="gw", transport=spec.transport, address="a", payload=raw, received_ns=RECEIVED_NS,
         port=spec.default_port if port is None else port,
     )  # fmt: skip
+
+
+def configured(spec: DeviceSpec, options: Options) -> DeviceSpec:
+    """Return the model as a site with these options has it."""
+    assert spec.configure is not None
+    return spec.configure(options)
 
 
 def message(topic: str, payload: bytes, *, is_retained: bool = False) -> UplinkMessage:

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.catalog.bytes_mapped import DEVICE, configure
+from devices.catalog.bytes_mapped import DEVICE
 from devices.model import Decoded, Frame, PermanentError
+from tests.devices.frames import configured
 
 
 def decode(payload: bytes, *fields: dict[str, Any], length: int | None = None) -> dict[str, float]:
-    spec = configure({"length": length or len(payload), "field": list(fields)}) if fields else DEVICE
+    spec = configured(DEVICE, {"length": length or len(payload), "field": list(fields)}) if fields else DEVICE
     frame = Frame(gateway_id="gw", transport="http", address="a", payload=payload, received_ns=0)
     return dict(spec.decode(frame).values)
 
@@ -81,7 +82,7 @@ def test_a_position_of_zeros_is_none() -> None:
 )
 def test_wrong_options_are_named(options: dict[str, Any], named: str) -> None:
     with pytest.raises(PermanentError, match=named):
-        configure(options)
+        configured(DEVICE, options)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from devices.catalog.esphome_node import DEVICE, configure
+from devices.catalog.esphome_node import DEVICE
 from devices.model import Decoded, PermanentError
-from tests.devices.frames import frame
+from tests.devices.frames import configured, frame
 
 
 def decode(text: bytes, *, topic: str, fields: list[dict[str, Any]] | None = None) -> dict[str, float]:
-    spec = configure({"field": fields}) if fields else DEVICE
+    spec = configured(DEVICE, {"field": fields}) if fields else DEVICE
     return dict(spec.decode(replace(frame(spec, text), topic=topic)).values)
 
 
@@ -40,7 +40,7 @@ def test_the_mapping_of_the_site() -> None:
     assert decode(b"123", topic="sensor/depth", fields=fields) == {"snow_depth": 1.23}
     assert decode(b"-1", topic="sensor/depth", fields=fields) == {}
     with pytest.raises(PermanentError, match="field is needed"):
-        configure({})
+        configured(DEVICE, {})
 
 
 @pytest.mark.bad_input(81)

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.catalog.json_mapped import DEVICE, configure
+from devices.catalog.json_mapped import DEVICE
 from devices.model import Decoded, DeviceSpec, Frame, PermanentError
+from tests.devices.frames import configured
 
 TEMPERATURE = {"path": "t", "quantity": "air_temperature"}
 
 
 def spec_of(*fields: dict[str, Any], **more: Any) -> DeviceSpec:
-    return configure({"field": list(fields), **more})
+    return configured(DEVICE, {"field": list(fields), **more})
 
 
 def decode(spec: DeviceSpec, said: Any, *, topic: str = "") -> dict[str, float]:
@@ -135,7 +136,7 @@ def test_what_it_gives_is_what_is_mapped() -> None:
 )
 def test_wrong_options_are_named(options: dict[str, Any], named: str) -> None:
     with pytest.raises(PermanentError, match=named):
-        configure(options)
+        configured(DEVICE, options)
 
 
 def test_the_simulator_says_it_in_the_units_of_the_message() -> None:
