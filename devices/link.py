@@ -40,6 +40,9 @@ _RETRY_MOST_S = 30.0
 _LASTING_S = 10.0
 _CONNECT_TIMEOUT_S = 5.0
 _LOOP_S = 0.2
+_LINGER_S = 0.005
+_GATHER_S = 0.002
+_DENSE_MESSAGES = 8
 _LOOP_STALE_S = 30.0
 _GOODBYE_S = 1.0
 _ATTEMPTS_PER_PROBE = 3
@@ -52,16 +55,18 @@ class Subscriber:
     Thread-safe. Constructing connects nothing; `start` does, in the background, for ever, with jittered back-off.
     """
 
-    def __init__(self, options: LinkOptions, topics: Sequence[str] = ()) -> None:
+    def __init__(self, options: LinkOptions, topics: Sequence[str] = (), *, former_topics: Sequence[str] = ()) -> None:
+        """`former_topics` are subscriptions of earlier settings, which the session in the broker may still have."""
         self.health = LinkHealth()
         self._options = options
         self._topics = tuple(topics)
+        self._former_topics = tuple(topic for topic in former_topics if topic not in topics)
         self._inbox: Inbox[Message] = Inbox(_bytes_of)
         self._lock = Lock()  # guards the generation against acknowledgements on their way out
         self._sending = RLock()
         self._client: StockClient | None = None
         self._protocol: Protocol | None = None
-        self._attempts = 0
+        self._attempts = self._received = 0
         self._unanswered: deque[mqtt.MQTTMessageInfo] = deque()
         self._is_connected = False
         self._is_down_logged = False
@@ -169,6 +174,12 @@ class Subscriber:
     def _turn(self, client: mqtt.Client) -> MQTTErrorCode:
         """Receive and send what there is; while the inbox is full send only, and let the broker keep the rest."""
         if self._inbox.has_room():
+            # a moment later one read brings much more, and the other thread is not disturbed at what it has in hand;
+            # nobody waits while the line is quiet: then messages come one by one, and the inbox is empty
+            if self._received >= _DENSE_MESSAGES:
+                self._stop.wait(_GATHER_S)
+            self._inbox.wait_empty(timeout_s=_LINGER_S)
+            self._received = 0
             return client.loop(timeout=_LOOP_S)
         self.health.stalls += 1
         self._inbox.has_room(timeout_s=_LOOP_S)
@@ -273,14 +284,17 @@ class Subscriber:
             client.subscribe([(topic, 1) for topic in self._topics])
 
     def _on_subscribe(
-        self, _client: mqtt.Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
+        self, client: mqtt.Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
         refused = [topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure]
         if refused:
             self._note_down(f"subscription refused: {', '.join(refused)}")
             self._again.set()
-        else:
-            self._up()
+            return
+        if self._former_topics:
+            # only now, when the new ones hold: for a moment a message may come by both, but none by neither
+            client.unsubscribe(list(self._former_topics))
+        self._up()
 
     def _up(self) -> None:
         self._is_connected = True
@@ -298,6 +312,7 @@ class Subscriber:
 
     def _on_messages(self, messages: list[Message]) -> None:
         self._inbox.put(messages)
+        self._received += len(messages)
 
     def _on_publish(
         self, _client: mqtt.Client, _userdata: object, _mid: int, reason: ReasonCode, _properties: object

@@ -259,6 +259,23 @@ def test_retained_messages_are_marked_and_come_once(broker: Broker) -> None:
         assert hub.take(timeout_s=0.5, most=10) == []
 
 
+def test_subscriptions_of_earlier_settings_end(broker: Broker, protocol: str) -> None:
+    with running(Subscriber(options(broker.port), ["in/+", "old/#"])):
+        pass
+    with publisher(broker.port) as device:
+        send(device, "meanwhile", topic="old/x")
+        link = Subscriber(options(broker.port), ["in/#"], former_topics=["in/+", "in/#", "old/#"])
+        with running(link):
+            (waited,) = collect(link, 1)
+            link.acknowledge([waited.ack_token])
+            assert waited.payload == b"meanwhile"
+            settle(link)
+            send(device, "unasked", topic="old/x")
+            send(device, "once")
+            assert payloads(collect(link, 1)) == ["once"]
+            assert link.take(timeout_s=0.3, most=10) == []
+
+
 def test_a_network_loop_that_stands_still_is_not_connected(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     with publisher(broker.port) as device, subscriber(broker.port) as hub:
         go_on = Event()
