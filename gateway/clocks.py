@@ -18,9 +18,7 @@ from dataclasses import dataclass
 
 from devices.model import SECOND_NS
 from devices.model import Clock as ClockName
-
-SANE_FROM_NS = 1_420_070_400 * SECOND_NS
-"""2015-01-01: an earlier time is a clock that was never set."""
+from devices.steady import SANE_FROM_NS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

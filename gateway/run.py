@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,7 +17,8 @@ from devices.clock import Clock
 from devices.logs import setup_logging
 from devices.model import PermanentError, TransientError
 from devices.site import Gateway, Site
-from gateway.clocks import SANE_FROM_NS, ClockLimits, DeviceClocks
+from devices.steady import steady, wait_for_clock
+from gateway.clocks import ClockLimits, DeviceClocks
 from gateway.decode import Decoder, Plugins, plugins_of
 from gateway.hub import HubPublisher, hub_link_options
 from gateway.intake import CLOCK_NOTES, Intake, report_damaged
@@ -69,6 +70,7 @@ def run_gateway(options: GatewayOptions, stop: Event) -> None:
     gateway = find_gateway(options.site, options.gateway_id)
     if not wait_for_clock(options.clock, stop):
         return
+    options = replace(options, clock=steady(options.clock))
     spool = open_spool(gateway, options, stop)
     if spool is None:
         return
@@ -89,21 +91,6 @@ def find_gateway(site: Site, gateway_id: str) -> Gateway:
             return gateway
     known = ", ".join(gateway.id for gateway in site.gateway) or "none"
     raise PermanentError(f"gateway {gateway_id!r} is not in the site; it has {known}")
-
-
-def wait_for_clock(clock: Clock, stop: Event) -> bool:
-    """Return True once the clock is past 2015, False when `stop` came first.
-
-    A box without a battery clock boots in 1970. What it stamped then would be taken for times of this minute at the
-    hub (small SenML times are relative), so nothing is read before the time is known; brokers keep their messages.
-    """
-    if clock.now_ns() < SANE_FROM_NS:
-        log.error("clock_not_set", extra={"now_ns": clock.now_ns()})
-        while clock.now_ns() < SANE_FROM_NS:
-            if stop.wait(_TEND_EVERY_S):
-                return False
-        log.warning("clock_set", extra={"now_ns": clock.now_ns()})
-    return True
 
 
 def open_spool(gateway: Gateway, options: GatewayOptions, stop: Event) -> Spool | None:

@@ -84,7 +84,7 @@ class Pipeline:
         self._due_ns, self._away = self._machine.clock
         self._severities = severities(site)
         self._is_replay = is_replay
-        self._has_begun = False
+        self._has_begun = self._is_set_back = False
 
     @property
     def series(self) -> SeriesIndex:
@@ -92,9 +92,14 @@ class Pipeline:
         return self._machine.series
 
     def resume(self, now_ns: int) -> None:
-        """Say once, before the first `process`, that the hub is back: what it did not hear meanwhile is no silence."""
+        """Say once, before the first `process`, that the hub is back: what it did not hear meanwhile is no silence.
+
+        When its clock was set back, what was told of the time that is still to come is withdrawn.
+        """
         if self._due_ns != NEVER_NS and now_ns - self._due_ns > _AWAY_NS:
             self._away = self._away.with_span(self._due_ns, now_ns)
+        elif self._due_ns - now_ns > _AWAY_NS:
+            self._away, self._is_set_back = self._away.until(now_ns), True
 
     def process(self, readings: Sequence[Reading], *, now_ns: int, due_ns: int | None = None) -> Outcome:
         """Take readings in and let the time be `now_ns`; with no readings this is a tick.
@@ -109,16 +114,20 @@ class Pipeline:
 
     def process_rows(self, rows: Batch, moment: Moment) -> Outcome:
         """Take rows (N,) of known devices in, in their order of arrival, their series numbered by `series`."""
-        machine, told_ns, due_ns = self._machine, self._due_ns, max(self._due_ns, moment.due_ns)
+        machine, told_ns = self._machine, self._due_ns
+        is_set_back, self._is_set_back = self._is_set_back, False
+        due_ns = moment.due_ns if is_set_back else max(told_ns, moment.due_ns)
         begun = self._begin(moment.now_ns)  # silence of the never heard counts from now, not from the settled past
         span = Span(told_ns=told_ns, due_ns=due_ns)
         due = [agenda.due(due_ns) for agenda in machine.agendas]
+        if is_set_back:
+            due = [timeline.units() for timeline in machine.timelines]
         self._due_ns = due_ns
         if not len(rows) and not any(map(len, (*due, *begun))):
             return self._nothing_new()
         rows, refused = machine.intake.sift(rows, now_ns=moment.now_ns)
         machine.learn_series()
-        found = machine.dedup.sort_out(machine.take_in(rows, clock_ns=told_ns))
+        found = machine.dedup.sort_out(machine.take_in(rows, clock_ns=min(told_ns, due_ns)))
         news = machine.news(found)
         plans = [t.plan(news[t.order.bit], due=units) for t, units in zip(machine.timelines, due, strict=True)]
         apart = _apart(machine.timelines[0], plans[0], news)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from threading import Event
@@ -16,6 +16,7 @@ from devices.link import LinkOptions, Subscriber
 from devices.logs import setup_logging
 from devices.model import TransientError
 from devices.site import Site
+from devices.steady import SteadyClock, steady, wait_for_clock
 from ingest.consume import MOST_MESSAGES, Consumer, Parts
 from ingest.journal import JournalWriter
 from ingest.journal_faults import JournalDamagedError, StorageError
@@ -54,6 +55,8 @@ def run_ingest(options: IngestOptions, stop: Event) -> None:
     A disk that refuses is waited for.
     """
     setup_logging(service="ingest")
+    if not wait_for_clock(options.clock, stop):
+        return
     lock = when_possible(lambda: hold(options.data_dir / _LOCK_FILE, what="ingest"), stop, on_fault=_say_fault)
     if lock is None:
         return
@@ -63,7 +66,7 @@ def run_ingest(options: IngestOptions, stop: Event) -> None:
             lambda: JournalWriter.open(path, now_ns=options.clock.now_ns()), stop, on_fault=_say_fault
         )
         if journal is not None:
-            _serve(options, journal, stop)
+            _serve(replace(options, clock=steady(options.clock, is_asked=True)), journal, stop)
 
 
 def _serve(options: IngestOptions, journal: JournalWriter, stop: Event) -> None:
@@ -87,10 +90,14 @@ def _serve(options: IngestOptions, journal: JournalWriter, stop: Event) -> None:
 
 
 class _Broken(Enum):
-    """What must be made anew before the next step: rule state only, or the journal under it as well."""
+    """What must be made anew before the next step: rule state only, or the journal under it as well.
 
-    STATE = "state"
-    JOURNAL = "journal"
+    The value is the counter's name.
+    """
+
+    STATE = "step_failures"
+    JOURNAL = "journal_reopened"
+    CLOCK = "clock_steps"
 
 
 class _Session:
@@ -148,17 +155,24 @@ class _Session:
         )
 
     def _repair(self) -> None:
-        """Read rule state from the journal again when the one in memory ran ahead of it or broke half-way."""
+        """Read rule state from the journal again when the one in memory ran ahead of it or broke half-way.
+
+        Also when the clock was stepped: then time is missing or comes again.
+        """
+        clock = self._options.clock
+        if isinstance(clock, SteadyClock) and clock.take_step():
+            self._broken = self._broken or _Broken.CLOCK
         if self._broken is None:
             return
         if self._broken is _Broken.JOURNAL:
             self.journal.abandon()
             path = self._options.data_dir / JOURNAL_FILE
-            self.journal = JournalWriter.open(path, now_ns=self._options.clock.now_ns())
+            self.journal = JournalWriter.open(path, now_ns=clock.now_ns())
         is_strike = self._broken is _Broken.STATE
         self._pipeline = self._new_pipeline()
+        self._pipeline.resume(clock.now_ns())
         self._consumer.begin_again(processor=self._pipeline, journal=self.journal, is_strike=is_strike)
-        self._consumer.count("step_failures" if is_strike else "journal_reopened")
+        self._consumer.count(self._broken.value)
         self._broken = None
 
     def _new_pipeline(self) -> Pipeline:

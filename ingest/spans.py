@@ -21,6 +21,10 @@ class Spans:
         """Return these spans and one that begins after all of them; the oldest ones beyond 100 are forgotten."""
         return Spans((*self.items, (start_ns, end_ns))[-_MOST:])
 
+    def until(self, end_ns: int) -> Spans:
+        """Return these spans as far as they lie before `end_ns`."""
+        return Spans(tuple((start_ns, min(last_ns, end_ns)) for start_ns, last_ns in self.items if start_ns < end_ns))
+
     def deadlines(self, since_ns: Int64s, *, after_ns: Int64s) -> Int64s:
         """Return the instants (N,) at which `after_ns` (N,) of counting time have passed since `since_ns` (N,)."""
         deadline_ns = since_ns + after_ns

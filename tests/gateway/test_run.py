@@ -17,7 +17,7 @@ import pytest
 from devices.clock import Clock
 from devices.link import Publisher
 from devices.model import SECOND_NS, PermanentError
-from gateway.clocks import SANE_FROM_NS
+from devices.steady import SANE_FROM_NS, wait_for_clock
 from gateway.run import (
     GatewayOptions,
     Part,
@@ -25,7 +25,6 @@ from gateway.run import (
     keep_running,
     open_spool,
     run_gateway,
-    wait_for_clock,
 )
 from tests.gateway.brokers import Broker, Kind, LiveHub, needs_mosquitto, town
 from tests.gateway.ptys import Line
