@@ -124,15 +124,16 @@ class Consumer:
     def _release(self, *, now_ns: int) -> None:
         """Tell what a silent parent explained, when it is still silent though the parent has long been heard again.
 
-        After a restart of this service the time since the parent was heard begins anew.
+        And what began again after its end was told, when it still is so. After a restart of this service the time of
+        both begins anew.
         """
-        waiting = self._store.explained()
+        waiting = self._store.held_back()
         free = [alert for alert in waiting if self._planner.silent_parent(alert, self._store) is None]
         ids = {alert.alert_id for alert in free}
         self._free_since_ns = {alert_id: ns for alert_id, ns in self._free_since_ns.items() if alert_id in ids}
         for alert in free:
             since_ns = self._free_since_ns.setdefault(alert.alert_id, now_ns)
-            if now_ns - since_ns >= self._planner.index.parents.patience_ns(alert.device_id, alert.rule_id):
+            if now_ns - since_ns >= self._planner.patience_ns(alert):
                 with self._store.transaction():
                     self._planner.catch_up(alert, self._store, now_ns=now_ns)
 

@@ -13,25 +13,29 @@ resolved; a new beginning is a new alert. Acknowledged is not resolved.
 | one | withdrawn, another episode still goes on | the alert goes on with that one |
 | one | withdrawn, none goes on | resolved with the note `withdrawn`, told as a correction |
 | none | cleared, withdrawn | nothing |
-| none | raised, by an episode that had ended | a new alert: late data have undone the end |
+| none | raised, by an episode that had ended | its alert is open again; told when it still is so after `AGAIN_NS` |
+| one that is open again and not told | cleared, withdrawn | resolved as it was; nothing is told |
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from alerts.model import Acknowledgement, Alert, AlertState, Telling, Waiting
-from devices.model import Event, EventState
+from devices.model import SECOND_NS, Event, EventState
 from devices.site import Domain
 
 WITHDRAWN_NOTE = "withdrawn"
+AGAIN_NOTE = "begun_again"
+"""Of an alert whose end was told before it was open again."""
+AGAIN_NS = 300 * SECOND_NS
+"""So long a hub that was set back to an old state may take to hear the end of an episode, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """One event_id and the alert it belongs to. `openings` counts how often it opened an alert of its own.
+    """One event_id and the alert it belongs to. `openings` is 1 when it opened an alert of its own, else 0.
 
     `raised_ns` is when it began to be so; `end_state` None while it goes on.
     """
@@ -48,10 +52,11 @@ class Known:
     """What is on record about an event: the open alert of its identity, its own episode, the alert's other episodes.
 
     `newest` is the episode `alert.event_id` names. `other` is the newest episode of that alert, apart from the event's
-    own, that still goes on.
+    own, that still goes on. `ended` is the resolved alert of the event's own episode, when none is open.
     """
 
     alert: Alert | None = None
+    ended: Alert | None = None
     episode: Episode | None = None
     newest: Episode | None = None
     other: Episode | None = None
@@ -128,13 +133,38 @@ def _raised(event: Event, known: Known, context: Context) -> Change | None:
         return _told_again(event, episode, known.alert)
     if known.alert is not None:
         return _attached(event, known, known.alert, context)
-    openings = 1 if episode is None else episode.openings + 1
-    alert_id = event.event_id if openings == 1 else _hash(f"{event.event_id}|{openings}")
+    if known.ended is not None:
+        return _begun_again(event, known.ended, context)
     return Change(
-        episode=Episode(event_id=event.event_id, alert_id=alert_id, openings=openings, raised_ns=event.observed_ns),
-        alert=_new_alert(event, alert_id, context),
+        episode=Episode(event_id=event.event_id, alert_id=event.event_id, openings=1, raised_ns=event.observed_ns),
+        alert=_new_alert(event, event.event_id, context),
         telling=Telling.RAISED if context.waiting is Waiting.NONE else None,
         is_new=True,
+    )
+
+
+def _begun_again(event: Event, ended: Alert, context: Context) -> Change:
+    """Open the alert of an ended episode again. One that nobody was ever told of is told like a new one."""
+    openings = int(ended.alert_id == event.event_id)
+    was_told = ended.waiting is Waiting.NONE or ended.note == AGAIN_NOTE
+    waiting = Waiting.BEGUN_AGAIN if was_told and context.waiting is Waiting.NONE else context.waiting
+    alert = replace(
+        ended,
+        state=AlertState.FIRING if ended.acknowledged_ns is None else AlertState.ACKNOWLEDGED,
+        resolved_ns=None,
+        event_id=event.event_id,
+        observed_ns=event.observed_ns,
+        value=event.value,
+        limit=event.limit,
+        waiting=waiting,
+        note=AGAIN_NOTE if was_told else "",
+    )
+    return Change(
+        episode=Episode(
+            event_id=event.event_id, alert_id=ended.alert_id, openings=openings, raised_ns=event.observed_ns
+        ),
+        alert=alert,
+        telling=Telling.RAISED if waiting is Waiting.NONE else None,
     )
 
 
@@ -214,7 +244,8 @@ def _withdrawn(event: Event, known: Known) -> Change | None:
 
 def _resolved(alert: Alert, event: Event, *, note: str) -> Alert:
     """Return the alert as over; one that was never told is history."""
-    waiting = Waiting.NONE if alert.waiting is Waiting.NONE else Waiting.HISTORY
+    was_told = alert.waiting is Waiting.NONE or alert.note == AGAIN_NOTE
+    waiting = Waiting.NONE if was_told else Waiting.HISTORY
     return replace(alert, state=AlertState.RESOLVED, resolved_ns=event.detected_ns, note=note, waiting=waiting)
 
 
@@ -227,7 +258,3 @@ def _ended(event: Event, known: Known) -> Change | None:
 
 def _unknown_episode(event: Event, alert: Alert) -> Episode:
     return Episode(event_id=event.event_id, alert_id=alert.alert_id, openings=0, raised_ns=event.observed_ns)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

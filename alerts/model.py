@@ -53,12 +53,16 @@ class DeliveryState(Enum):
 class Waiting(Enum):
     """Whether an alert is told. `catching_up`: it is old news for the alert service itself, told only if still open
     when the service has caught up. `explained`: the silence of its parent has been told; told only if it still is so
-    some time after the parent was heard again. `history`: late data, or over before it could be told; never told.
+    some time after the parent was heard again. `begun_again`: its end has been told, and now the same episode is
+    said to have begun: a hub restored from a backup hears everything again (and soon the end), or late data have
+    undone the end; told only if it still is so some time later. `history`: late data, or over before it could be
+    told; never told.
     """
 
     NONE = "none"
     CATCHING_UP = "catching_up"
     EXPLAINED = "explained"
+    BEGUN_AGAIN = "begun_again"
     HISTORY = "history"
 
 

@@ -11,7 +11,7 @@ from alerts.channels_found import load_channels
 from alerts.facts import SiteIndex
 from alerts.lifecycle import Episode, Known
 from alerts.messages import Writer, load_texts
-from alerts.model import Alert, Delivery, Lane, Telling
+from alerts.model import Alert, Delivery, Lane, Telling, Waiting
 from alerts.planner import Planner
 from devices.model import SECOND_NS, Event
 from devices.site import Site
@@ -45,7 +45,7 @@ class MemoryBook:
         episode = self.episodes.get(event.event_id)
         alert = self.alerts.get(self._open.get((event.rule_id, event.subject), ""))
         if alert is None:
-            return Known(episode=episode)
+            return Known(episode=episode, ended=None if episode is None else self.alerts.get(episode.alert_id))
         attached = [self.episodes[event_id] for event_id in self._attached.get(alert.alert_id, ())]
         others = [
             other
@@ -62,6 +62,11 @@ class MemoryBook:
     def open_alert(self, rule_id: str, subject: str) -> Alert | None:
         """Return the alert of a rule at a subject that is not resolved, None when there is none."""
         return self.alerts.get(self._open.get((rule_id, subject), ""))
+
+    def begun_again(self) -> list[Alert]:
+        """Return the open alerts whose end was told before."""
+        alerts = (self.alerts[alert_id] for alert_id in self._open.values())
+        return [alert for alert in alerts if alert.waiting is Waiting.BEGUN_AGAIN]
 
     def next_case_no(self, year: int) -> int:
         """Return the next running number of that year, from 1."""
@@ -107,8 +112,12 @@ def plan_alerts(events: Iterable[Event], site: Site) -> tuple[list[Alert], list[
     Each event is taken in when it was detected; nobody acknowledges anything.
     """
     planner, book = make_planner(site), MemoryBook()
+    again_ns: dict[str, int] = {}
     for event in events:
+        _tell_again(planner, book, again_ns, now_ns=event.detected_ns)
         planner.take(event, book, now_ns=event.detected_ns)
+        again_ns = {one.alert_id: again_ns.get(one.alert_id, event.detected_ns) for one in book.begun_again()}
+    _tell_again(planner, book, again_ns, now_ns=None)
     planned = [
         PlannedDelivery(
             delivery=delivery,
@@ -118,6 +127,14 @@ def plan_alerts(events: Iterable[Event], site: Site) -> tuple[list[Alert], list[
         for delivery in book.deliveries
     ]
     return list(book.alerts.values()), planned
+
+
+def _tell_again(planner: Planner, book: MemoryBook, since_ns: dict[str, int], *, now_ns: int | None) -> None:
+    """Tell what has begun again `since_ns` and is still so after its time; `now_ns` None: all time has passed."""
+    for alert in book.begun_again():
+        due_ns = since_ns[alert.alert_id] + planner.patience_ns(alert)
+        if now_ns is None or now_ns >= due_ns:
+            planner.catch_up(alert, book, now_ns=due_ns)
 
 
 def alert_as_json(alert: Alert) -> Json:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from alerts.facts import LANGUAGES, Occasion, SiteIndex
-from alerts.lifecycle import Change, Context, Episode, Known, apply_event, caught_up, effective
+from alerts.lifecycle import AGAIN_NS, Change, Context, Episode, Known, apply_event, caught_up, effective
 from alerts.messages import Writer
 from alerts.model import (
     Alert,
@@ -128,6 +128,12 @@ class Planner:
         book.save(alert, None, deliveries)
         return alert
 
+    def patience_ns(self, alert: Alert) -> int:
+        """Return for how long an alert that is held back must still be so before it is told."""
+        if alert.waiting is Waiting.BEGUN_AGAIN:
+            return AGAIN_NS
+        return self.index.parents.patience_ns(alert.device_id, alert.rule_id)
+
     def _context(self, event: Event, *, now_ns: int) -> Context:
         place = self.index.place(subject=event.subject, device_id=event.device_id)
         waiting = self._waiting(event, now_ns=now_ns)
@@ -173,7 +179,9 @@ class Planner:
             found = only_told(found, book.told_lanes(alert.alert_id))
         elif not found:
             log.warning("alert_without_route", extra=alert.log_fields())
-        step_no = 0 if step.telling is Telling.RAISED else alert.step + 1
+        # a second beginning must not bear the ids of the first, or nobody would get it
+        is_first = step.telling is Telling.RAISED and not book.told_lanes(alert.alert_id)
+        step_no = 0 if is_first else alert.step + 1
         deliveries = [self._delivery(alert, step, recipient, step_no) for recipient in found]
         return (replace(alert, step=step_no) if deliveries else alert), deliveries
 

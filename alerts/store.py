@@ -100,7 +100,7 @@ class AlertStore:
         episode = self._episode(event.event_id)
         alert = self.open_alert(event.rule_id, event.subject)
         if alert is None:
-            return Known(episode=episode)
+            return Known(episode=episode, ended=None if episode is None else self.alert(episode.alert_id))
         other = self._row(
             SELECT_EPISODE + " WHERE alert_id = ? AND end_state = '' AND event_id <> ?"
             " ORDER BY raised_ns DESC, event_id DESC LIMIT 1",
@@ -133,9 +133,12 @@ class AlertStore:
         sql = SELECT_ALERT + " WHERE waiting = 'catching_up' ORDER BY opened_ns, case_no"
         return [alert_of(row) for row in self.rows(sql)]
 
-    def explained(self) -> list[Alert]:
-        """Return the open alerts that wait because the silence of a parent explains them, oldest first."""
-        sql = SELECT_ALERT + " WHERE waiting = 'explained' AND state <> 'resolved' ORDER BY opened_ns, case_no"
+    def held_back(self) -> list[Alert]:
+        """Return the open alerts that are explained by the silence of a parent or have begun again, oldest first."""
+        sql = (
+            SELECT_ALERT + " WHERE waiting IN ('explained', 'begun_again') AND state <> 'resolved'"
+            " ORDER BY opened_ns, case_no"
+        )
         return [alert_of(row) for row in self.rows(sql)]
 
     def next_case_no(self, year: int) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from alerts.lifecycle import (
+    AGAIN_NOTE,
     WITHDRAWN_NOTE,
     Change,
     Context,
@@ -122,8 +124,8 @@ def test_event_changes_alert(row: Row) -> None:
     assert (change is not None and change.is_new) == row.is_new
 
 
-def changed(of: Event, known: Known) -> Alert:
-    change = apply_event(of, known, SNOW)
+def changed(of: Event, known: Known, context: Context = SNOW) -> Alert:
+    change = apply_event(of, known, context)
     assert change is not None
     assert change.alert is not None
     return change.alert
@@ -136,10 +138,53 @@ def test_a_new_alert_says_what_the_event_says() -> None:
     )
 
 
-def test_a_second_opening_by_one_event_is_another_alert() -> None:
-    again = changed(event(), Known(episode=episode(end=EventState.CLEARED)))
-    assert again.alert_id != "e1"
-    assert again.alert_id == changed(event(), Known(episode=episode(end=EventState.WITHDRAWN))).alert_id
+def again(of: Event) -> Known:
+    """What is on record when alert a1 is open again after its end was told."""
+    return replace(open_known(of), alert=replace(alert(), waiting=Waiting.BEGUN_AGAIN, note=AGAIN_NOTE))
+
+
+def again_known(end: EventState = EventState.CLEARED, **more: Any) -> Known:
+    ended = replace(alert(state=RESOLVED), resolved_ns=T0_NS + 600, **more)
+    return Known(episode=episode(end=end), ended=ended)
+
+
+@pytest.mark.parametrize("end", [EventState.CLEARED, EventState.WITHDRAWN])
+@pytest.mark.parametrize("acknowledged_ns", [None, T0_NS])
+def test_what_begins_again_after_its_end_was_told_is_the_same_alert_and_not_told_yet(
+    end: EventState, acknowledged_ns: int | None
+) -> None:
+    change = apply_event(event(at_s=5), again_known(end, acknowledged_ns=acknowledged_ns), SNOW)
+    assert change is not None
+    assert change.alert is not None
+    assert (change.telling, change.is_new, change.episode.end_state) == (None, False, None)
+    assert change.alert.state is (FIRING if acknowledged_ns is None else ACKNOWLEDGED)
+    assert (change.alert.alert_id, change.alert.resolved_ns, change.alert.waiting) == ("a1", None, Waiting.BEGUN_AGAIN)
+
+
+def test_what_began_again_and_ends_is_resolved_and_nobody_is_told_a_second_time() -> None:
+    change = apply_event(CLEAR, again(CLEAR), SNOW)
+    assert change is not None
+    assert change.alert is not None
+    assert (change.telling, change.alert.state, change.alert.waiting) == (None, RESOLVED, Waiting.NONE)
+
+
+def test_another_episode_is_news_for_what_began_again() -> None:
+    change = apply_event(SECOND, again(SECOND), SNOW)
+    assert change is not None
+    assert change.telling is Telling.RAISED
+
+
+def test_what_was_never_told_is_told_when_it_begins_again() -> None:
+    change = apply_event(event(), again_known(waiting=Waiting.HISTORY), SNOW)
+    assert change is not None
+    assert change.alert is not None
+    assert (change.telling, change.alert.waiting) == (Telling.RAISED, Waiting.NONE)
+
+
+def test_what_begins_again_as_old_news_is_open_and_stays_told_when_it_ends() -> None:
+    opened = changed(event(), again_known(), OLD)
+    assert (opened.state, opened.waiting) == (FIRING, Waiting.HISTORY)
+    assert changed(CLEAR, replace(open_known(CLEAR), alert=opened)).waiting is Waiting.NONE
 
 
 def test_the_newest_episode_names_the_alert() -> None:

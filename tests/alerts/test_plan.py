@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from alerts.lifecycle import AGAIN_NS
 from alerts.model import Alert, AlertState, Telling, Waiting
 from alerts.plan import MemoryBook, PlannedDelivery, alert_as_json, delivery_as_json, plan_alerts
 from devices.model import Event, Severity
@@ -96,6 +97,35 @@ def test_a_late_trap_is_told_with_its_own_time() -> None:
 def test_a_correction_goes_to_those_who_were_told() -> None:
     _, planned = plan(event(), event(state="withdrawn", at_s=60))
     assert told(planned) == ["26-0001 raised road", "26-0001 withdrawn road"]
+
+
+AGAIN_S = AGAIN_NS / 10**9
+
+
+def test_what_begins_again_and_soon_ends_is_told_once() -> None:
+    """A hub restored from a backup hears everything again."""
+    said = [event(), event(state="cleared", at_s=60)]
+    again = [replace(one, detected_ns=one.detected_ns + int(H_S) * 10**9) for one in said]
+    alerts, planned = plan(*said, *again)
+    assert (len(alerts), told(planned)) == (1, ["26-0001 raised road", "26-0001 cleared road"])
+
+
+@pytest.mark.parametrize(("cleared_s", "times"), [(AGAIN_S - 1, 1), (AGAIN_S, 2)])
+def test_late_data_that_undo_an_end_are_told_after_some_time_under_a_new_id(cleared_s: float, times: int) -> None:
+    undone = replace(event(), detected_ns=event(at_s=100).detected_ns)
+    end = event(state="cleared", at_s=100 + cleared_s)
+    _, planned = plan(event(), event(state="cleared", at_s=60), undone, end)
+    began = [one.delivery for one in planned if one.delivery.telling is Telling.RAISED]
+    assert len({one.delivery_id for one in began}) == len(began) == times
+    ended = [one.delivery for one in planned if one.delivery.telling is Telling.CLEARED]
+    assert len({one.delivery_id for one in ended}) == len(ended) == times
+
+
+def test_late_data_that_undo_an_end_for_good_are_told() -> None:
+    alerts, planned = plan(event(), event(state="cleared", at_s=60), replace(event(), detected_ns=T0_NS + 10**11))
+    assert told(planned) == ["26-0001 raised road", "26-0001 cleared road", "26-0001 raised road"]
+    assert planned[-1].delivery.queued_ns == T0_NS + 10**11 + AGAIN_NS
+    assert [one.is_open for one in alerts] == [True]
 
 
 class TestCatchingUp:

@@ -91,8 +91,8 @@ class BookTwin(MemoryBook):
     def catching_up(self) -> list[Alert]:
         return [alert for alert in self.alerts.values() if alert.waiting is Waiting.CATCHING_UP]
 
-    def explained(self) -> list[Alert]:
-        return []
+    def held_back(self) -> list[Alert]:
+        return self.begun_again()
 
     def save(self, alert: Alert | None, episode: Episode | None, deliveries: Collection[Delivery]) -> None:
         MemoryBook.save(self, alert, episode, deliveries)

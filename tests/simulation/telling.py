@@ -110,7 +110,8 @@ class AlertService:
         assert self._consumer is not None
         journal_id = self.journal.journal_id()
         cursor = self.book.event_no(journal_id)
-        if self._seen is self.journal.tables.events and cursor == self.journal.tables.event_no:
+        is_read = self._seen is self.journal.tables.events and cursor == self.journal.tables.event_no
+        if is_read and not self.book.held_back():
             return
         self._seen = self.journal.tables.events
         if self.fault == "cursor_before_alerts":
