@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from alerts.consume import Consumer
+from alerts.lifecycle import AGAIN_NS
 from alerts.model import Acknowledgement, Alert, AlertState, DeliveryState, Telling, Waiting
 from alerts.orders import OrderBook, OrderReader
 from alerts.schema import SCHEMA_VERSION
@@ -143,6 +144,19 @@ def test_whole_commits_are_taken_in_together(service: Service) -> None:
 def test_a_commit_larger_than_a_batch_is_taken_in_parts(service: Service) -> None:
     service.journal.commit(*(event(f"e{i}", subject=f"s{i}") for i in range(7)))
     assert [service.consumer.take_events(now_ns=T0_NS, most=3) for _ in range(4)] == [3, 3, 1, 0]
+
+
+def test_what_begins_again_after_its_end_is_told_when_it_lasts(service: Service) -> None:
+    service.take(event("e1"), now_ns=T0_NS)
+    service.take(event("e1", "cleared", at_s=9), now_ns=T0_NS)
+    service.take(event("e1", detected_s=20), now_ns=T0_NS)
+    (alert,) = service.alerts()
+    assert (alert.is_open, len(service.reader.deliveries(alert.alert_id))) == (True, 2)
+    for now_ns in (T0_NS + AGAIN_NS - 1, T0_NS + AGAIN_NS, T0_NS + 2 * AGAIN_NS):
+        service.consumer.take_events(now_ns=now_ns)
+    told = service.reader.deliveries(alert.alert_id)
+    assert sorted(one.step for one in told) == [0, 1, 2]
+    assert [one.telling for one in told].count(Telling.RAISED) == 2
 
 
 def test_an_outage_is_caught_up_only_at_its_end(service: Service) -> None:
