@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ingest.batch import Bools, Int32s, Int64s
+from ingest.belonging import Belonging
 
 Records = np.ndarray[Any, np.dtype[np.void]]
 
 _FIRST_ROOM = 16
-_SCAN_BEYOND = 16  # with more than every sixteenth subject's unit, looking at all subjects is faster than a list
 
 
 class GrowingArray:
@@ -64,7 +64,7 @@ class StateTable:
         self.name = name
         self.keys: list[str] = []
         self._places: dict[str, int] = {}
-        self._of_unit: dict[int, list[int]] = {}
+        self._belonging = Belonging()
         self._unit = GrowingArray(np.int32)
         self._start = np.array(start, dtype=dtype)
         self._now, self._mid, self._base = (GrowingArray(dtype, fill=start) for _ in range(3))
@@ -108,7 +108,6 @@ class StateTable:
         if place is None:
             place = self._places[key] = len(self.keys)
             self.keys.append(key)
-            self._of_unit.setdefault(unit, []).append(place)
             for array in (self._unit, self._now, self._mid, self._base, self._spread):
                 array.grow(place + 1)
             self._unit.values[place] = unit
@@ -120,12 +119,10 @@ class StateTable:
         return self._places.get(key)
 
     def of_units(self, units: Int64s) -> Int64s:
-        """Return the places (M,) of all subjects of `units` (U,)."""
-        if len(units) * _SCAN_BEYOND > len(self.keys):
-            wanted = np.zeros(max(int(self.unit.max(initial=0)), int(units.max(initial=0))) + 1, dtype=np.bool_)
-            wanted[units] = True
-            return np.flatnonzero(wanted[self.unit])
-        return np.array([place for unit in units.tolist() for place in self._of_unit.get(unit, ())], dtype=np.int64)
+        """Return the places (M,) of all subjects of `units` (U,), which must differ."""
+        if self._belonging.subjects < len(self.keys):
+            self._belonging.learn(self.unit)
+        return self._belonging.places(units)
 
     def versions(self, places: Int64s) -> tuple[Records, Records, Records]:
         """Return the records (S,) at all three points in time, to write to those at `places` (M,)."""
