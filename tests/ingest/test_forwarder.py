@@ -13,8 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.model import TransientError
-from ingest.forward_book import FORWARD_FILE, ForwardBook
+from ingest.feed import JournalFeed, Portion
+from ingest.forward_book import FORWARD_FILE, ForwardBook, Place
 from ingest.forwarder import Pace, StoppedError
+from ingest.store_model import Points, Written
+from ingest.stores.influx import InfluxStore
 from tests.ingest.forward_bench import T_NS, Bench, Columns, Commit, Journal
 from tests.ingest.stores.fault_server import ACCEPT, Answer, fault_server
 from tests.support import wait_until
@@ -44,6 +47,31 @@ def test_what_was_forwarded_long_ago_is_not_sent_again(bench: Bench) -> None:
     bench.server.sizes.clear()
     bench.run()
     assert bench.server.sizes == []
+
+
+def test_the_next_portion_is_read_while_the_store_writes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.journal.add(120)
+    was_read_again = threading.Event()
+    after, write = JournalFeed.after, InfluxStore.write
+    asked: list[Place] = []
+    waited: list[bool] = []
+
+    def watched(self: JournalFeed, place: Place, *, limit: int) -> Portion:
+        portion = after(self, place, limit=limit)
+        asked.append(place)
+        if len(asked) == 2:
+            was_read_again.set()
+        return portion
+
+    def slow(self: InfluxStore, points: Points) -> Written:
+        waited.append(was_read_again.wait(10))
+        return write(self, points)
+
+    monkeypatch.setattr(JournalFeed, "after", watched)
+    monkeypatch.setattr(InfluxStore, "write", slow)
+    bench.run()
+    assert waited[0]
+    assert bench.server.stored == bench.journal.as_stored()
 
 
 def test_an_empty_journal_sends_nothing(bench: Bench) -> None:

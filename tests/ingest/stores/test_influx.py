@@ -66,6 +66,15 @@ def test_what_is_no_number_has_no_value(value: float) -> None:
     assert lines(points((value, 9)))[0].split(" ")[1] == "flag=9i,bad=t"
 
 
+def test_points_with_and_without_a_value_stand_side_by_side() -> None:
+    fields = [line.split(" ")[1] for line in lines(points((1.5, 1), (math.nan, 9), (-0.0, 3), (math.inf, 4), (2.0, 1)))]
+    assert fields == [
+        "value=1.5,flag=1i,bad=f", "flag=9i,bad=t", "value=-0.0,flag=3i,bad=f", "flag=4i,bad=t",
+        "value=2.0,flag=1i,bad=f",
+    ]  # fmt: skip
+    assert lines(points()) == [""]
+
+
 def test_a_withdrawn_point_is_overwritten() -> None:
     assert lines(points((math.nan, WITHDRAWN)))[0].split(" ")[1] == "flag=0i,bad=t"
 
