@@ -196,11 +196,15 @@ class Alerting(_Part):
 class Ingest(_Part):
     """`[ingest]`: `lateness_s` is how far out of order readings may arrive and still change conclusions.
 
-    `max_future_s`: a reading further ahead of its arrival than this goes to quarantine.
+    `max_future_s`: a reading further ahead of its arrival than this goes to quarantine. The journal keeps each reading
+    for `keep_raw_days`; older ones become one row an hour (min, mean, max), which ends after `keep_points_days`. What
+    is flagged, and states, events, counters and positions, stay until then as they are.
     """
 
     lateness_s: Annotated[int, Field(ge=0, le=86_400)] = 900
     max_future_s: Annotated[int, Field(ge=1, le=86_400)] = 300
+    keep_raw_days: Annotated[int, Field(ge=2, le=36_500)] = 400
+    keep_points_days: Annotated[int, Field(ge=2, le=36_500)] = 3_650
 
 
 class Codecs(_Part):

@@ -25,7 +25,7 @@ _DIRECT_MODEL = "senml"
 
 def check_references(site: Site) -> list[Problem]:
     """Return every reference of `site` that leads nowhere and every id or address that stands twice."""
-    looks = (_time_zone, _repeats, _devices, _gateways, check_sources, _homes, _rules, _routes)
+    looks = (_time_zone, _keep, _repeats, _devices, _gateways, check_sources, _homes, _rules, _routes)
     return [problem for look in looks for problem in look(site)]
 
 
@@ -34,6 +34,13 @@ def _time_zone(site: Site) -> Iterator[Problem]:
         ZoneInfo(site.town.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield Problem(key="town.timezone", message=f"time zone {site.town.timezone!r} is not known")
+
+
+def _keep(site: Site) -> Iterator[Problem]:
+    raw_days, points_days = site.ingest.keep_raw_days, site.ingest.keep_points_days
+    if points_days < raw_days:
+        message = f"{points_days} days are fewer than keep_raw_days = {raw_days}; hours are kept for at least as long"
+        yield Problem(key="ingest.keep_points_days", message=message)
 
 
 def _repeats(site: Site) -> Iterator[Problem]:

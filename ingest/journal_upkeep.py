@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from devices.model import PermanentError
 from devices.quantities import base_key, quantity
+from devices.site import Site
 from ingest.journal_tables import add_counters
 
 HOUR_NS = 3_600 * 1_000_000_000
@@ -62,6 +63,11 @@ class Keep:
     events_days: int = 3_650
     events_most: int = 1_000_000
     quarantine_days: int = 90
+
+
+def keep_of(site: Site) -> Keep:
+    """Return how long the journal of `site` keeps what."""
+    return Keep(raw_days=site.ingest.keep_raw_days, points_days=site.ingest.keep_points_days)
 
 
 class Upkeep:

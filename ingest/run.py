@@ -20,6 +20,7 @@ from devices.steady import SteadyClock, steady, wait_for_clock
 from ingest.consume import MOST_MESSAGES, Consumer, Parts
 from ingest.journal import JournalWriter
 from ingest.journal_faults import JournalDamagedError, StorageError
+from ingest.journal_upkeep import keep_of
 from ingest.news import Bells
 from ingest.packs import READINGS_TOPIC, FastReader
 from ingest.pipeline import Pipeline
@@ -63,7 +64,9 @@ def run_ingest(options: IngestOptions, stop: Event) -> None:
     with lock:
         path = options.data_dir / JOURNAL_FILE
         journal = when_possible(
-            lambda: JournalWriter.open(path, now_ns=options.clock.now_ns()), stop, on_fault=_say_fault
+            lambda: JournalWriter.open(path, now_ns=options.clock.now_ns(), keep=keep_of(options.site)),
+            stop,
+            on_fault=_say_fault,
         )
         if journal is not None:
             _serve(replace(options, clock=steady(options.clock, is_asked=True)), journal, stop)
@@ -167,7 +170,8 @@ class _Session:
         if self._broken is _Broken.JOURNAL:
             self.journal.abandon()
             path = self._options.data_dir / JOURNAL_FILE
-            self.journal = JournalWriter.open(path, now_ns=clock.now_ns())
+            keep = keep_of(self._options.site)
+            self.journal = JournalWriter.open(path, now_ns=clock.now_ns(), keep=keep)
         is_strike = self._broken is _Broken.STATE
         self._pipeline = self._new_pipeline()
         self._pipeline.resume(clock.now_ns())

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from devices.site_file import parse_site
 from ingest import journal_upkeep
 from ingest.journal import JournalWriter
 from ingest.journal_read import JournalReader
-from ingest.journal_upkeep import DAY_NS, HOUR_NS, Keep
+from ingest.journal_upkeep import DAY_NS, HOUR_NS, Keep, keep_of
+from tests.ingest.core_town import TOWN, town
 from tests.ingest.journal_cases import SECOND_NS, T0_NS, bad_input, batch, connection_of, event, reading
 
 KEEP = Keep(raw_days=2, points_days=10, batches_days=3, events_days=10, events_most=5, quarantine_days=2)
@@ -168,3 +170,21 @@ def test_killed_between_steps_nothing_counts_twice(path: Path, kill_at: int, mon
     assert math.isclose(point.mean, (count - 1) / 2)
     assert counters(path)["thinned_rows"] == count
     writer.close()
+
+
+def test_a_site_says_how_long_its_readings_are_kept(path: Path) -> None:
+    site = parse_site(TOWN + "[ingest]\nkeep_raw_days = 3\nkeep_points_days = 9")
+    writer, reader = JournalWriter.open(path, now_ns=T0_NS, keep=keep_of(site)), JournalReader(path)
+    kept = []
+    for day in (0.0, 2.9, 4.0, 9.5):
+        writer.commit(batch([reading(at_s=day * DAY_S)]))
+        tend(writer, day=day)
+        rows = reader.observations("snow-1", "snow_depth", **ALL, limit=9)
+        points = reader.observation_points("snow-1", "snow_depth", from_ns=0, to_ns=2 * T0_NS, points=1)
+        kept.append((len(rows), sum(point.count for point in points)))
+    assert kept == [(1, 1), (2, 2), (2, 3), (1, 3)]
+    writer.close()
+
+
+def test_a_site_that_says_nothing_keeps_as_by_default() -> None:
+    assert keep_of(town()) == Keep()
