@@ -105,20 +105,21 @@ class Contacts:
         """Return the one table: a record for each device."""
         return (self._table,)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up contact, counter of openings and restarts of a watched device."""
         for array in (self._place, self._role, self._sprung_when):
             array.grow(series + 1)
         watched = self._scope.watched.get(device_id)
         role = self._role_of(quantity)
         if watched is None or role == _NONE:
-            return
+            return False
         place = self._add(watched)
         self._place.values[series], self._role.values[series] = place, role
         is_state = quantity == "trap_state"
         self._sprung_when.values[series] = (
             label_value("trap_state", "sprung") if is_state else float(watched.sprung_when_open)
         )
+        return True
 
     def _role_of(self, quantity: str) -> int:
         if quantity == self._quantity or (quantity == "trap_state" and self._quantity == "contact_open"):

@@ -52,6 +52,9 @@ class SnowDepth:
         self._layout, self._series = layout, series
         self._air = StateTable("#air_temperature", _AIR, start=(0, np.nan))
         self._sources = {device.id: layout.temperature_source(device) for device in layout.site.device}
+        # a thermometer matters only where a distance can become a depth
+        gauges = (device for device in layout.site.device if device.mount_height_m is not None)
+        self._thermometers = frozenset(self._sources[device.id] for device in gauges)
         self._is_promised = GrowingArray(np.bool_)
         self._mount_m = GrowingArray(np.float64, fill=np.nan)
         self._depth, self._air_place, self._own_air = (GrowingArray(np.int32, fill=-1) for _ in range(3))
@@ -61,14 +64,14 @@ class SnowDepth:
         """Return the one table: a record for each thermometer."""
         return (self._air,)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up a distance with a known mount height, or a thermometer."""
         for array in (self._is_promised, self._mount_m, self._depth, self._air_place, self._own_air):
             array.grow(series + 1)
         device = self._layout.devices.get(device_id)
         if device is None:
-            return
-        if quantity == "air_temperature" and device_id in self._sources.values():
+            return False
+        if quantity == "air_temperature" and device_id in self._thermometers:
             self._own_air.values[series] = self._place(device_id)
         if quantity == "distance" and device.mount_height_m is not None:
             self._mount_m.values[series] = device.mount_height_m
@@ -76,6 +79,7 @@ class SnowDepth:
             self._is_promised.values[series] = bool(device.temperature_from)
             if source := self._sources[device_id]:
                 self._air_place.values[series] = self._place(source)
+        return bool(self._own_air.values[series] >= 0 or self._depth.values[series] >= 0)
 
     def _place(self, device_id: str) -> int:
         return self._air.add(device_id, unit=int(self._layout.group[self._layout.numbers[device_id]]))

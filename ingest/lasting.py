@@ -62,17 +62,18 @@ class Lasting:
         """Return the one table: a record for each channel."""
         return (self._table,)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up a channel of a watched device."""
         self._place.grow(series + 1)
         watched = self._scope.watched.get(device_id)
         is_wanted = not self._scope.quantities or quantity in self._scope.quantities
         if watched is None or not is_wanted or base_key(quantity) not in self.quantities:
-            return
+            return False
         subject = Subject(key=f"{device_id}/{quantity}", device_id=device_id, quantity=quantity)
         self._place.values[series] = self._table.add(subject.key, unit=watched.unit)
         self._subjects.append(subject)
         self._names.append(base_key(quantity))
+        return True
 
     def begin(self, now_ns: int, away: Spans) -> None:
         """Do nothing: what was so before the hub was away still is."""

@@ -18,10 +18,10 @@ from ingest.facts import IN_CONTACT, IN_OBSERVED, IN_RECEIVED, IN_RECORD, Facts,
 from ingest.intake import Intake
 from ingest.keeping import Memory
 from ingest.layout import Layout
-from ingest.plugins import LearnsSeries, RuleRunner, load_rules
+from ingest.plugins import RuleRunner, load_rules
 from ingest.recent import Bounds, RecentRows, RecentShelves
 from ingest.setup import ChosenChecks, WorkingRule, build_rules
-from ingest.timeline import NEVER_NS, Judge, News, Order, Timeline
+from ingest.timeline import NEVER_NS, News, Order, Timeline
 
 _HOUR_NS = 3_600 * SECOND_NS
 _DAY_NS = 24 * _HOUR_NS
@@ -54,10 +54,11 @@ class Machine:
         units = {order.name: order.unit_of_device for order in orders}
         self.rules = build_rules(site, self.layout, units=units)
         self.chain = Chain(self.derive, checks=self.checks, rules=_runners(self.rules, "observed"))
-        judges: tuple[Judge, ...] = (self.chain, *(RulesOnly(_runners(self.rules, order.name)) for order in orders[1:]))
+        others = (RulesOnly(_runners(self.rules, order.name)) for order in orders[1:])
+        self._judges: tuple[Chain | RulesOnly, ...] = (self.chain, *others)
         self.timelines = tuple(
             Timeline(order, judge=judge, layout=self.layout, recent=self.recent)
-            for order, judge in zip(orders, judges, strict=True)
+            for order, judge in zip(orders, self._judges, strict=True)
         )
         self.agendas = tuple(Agenda(_runners(self.rules, order.name), units=len(order.lateness_ns)) for order in orders)
         self._known_series = 0
@@ -69,12 +70,7 @@ class Machine:
 
     def learn_series(self) -> None:
         """Tell all parts of series that are new; some of them make further ones."""
-        owners: tuple[LearnsSeries, ...] = (
-            self.layout,
-            self.derive,
-            self.checks,
-            *(working.runner for working in self.rules),
-        )
+        owners: tuple[Layout | Chain | RulesOnly, ...] = (self.layout, *self._judges)
         while self._known_series < len(self.series):
             device_id, quantity = self.series.key(self._known_series)
             for owner in owners:

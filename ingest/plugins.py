@@ -80,11 +80,11 @@ class HasTables(Protocol):
         """Return what it remembers."""
 
 
-class LearnsSeries(Protocol):
-    """Whatever wants to know what series there are."""
+class LooksAtSeries(Protocol):
+    """Whatever looks at some of the series."""
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
-        """Learn that `series` stands for this quantity of this device; called once, before its first row."""
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
+        """Learn that `series` stands for this quantity of this device, before its first row; return if it matters."""
 
 
 class CheckRunner(HasTables, Protocol):
@@ -97,7 +97,7 @@ class CheckRunner(HasTables, Protocol):
         """Return flags (N,) of rows sorted by (series, observed_ns, seq); UNKNOWN where it has nothing to say."""
 
 
-class RuleRunner(HasTables, LearnsSeries, Protocol):
+class RuleRunner(HasTables, LooksAtSeries, Protocol):
     """A rule at work."""
 
     def begin(self, now_ns: int, away: Spans) -> None:
@@ -106,7 +106,8 @@ class RuleRunner(HasTables, LearnsSeries, Protocol):
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
         """Fold rows into the state and return all marks of `view.units` known at `view.due_ns`.
 
-        Rows are sorted by (series, time of the timeline, seq) and all belong to `view.units`. The marks are those of
+        Rows are sorted by (series, time of the timeline, seq) and all belong to `view.units`; there are none when no
+        series of the batch matters to this rule. The marks are those of
         episodes that were open before the rows (from RAISED on, told or not) and of those that began in them.
         """
 

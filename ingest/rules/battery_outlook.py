@@ -96,13 +96,13 @@ class BatteryOutlook(Timeless):
         """Return the three tables, a record for each device: the day that runs, its temperature, the days before."""
         return (self._today, self._air, self._table)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up battery and thermometer of a watched device."""
         self._place.grow(series + 1)
         self._rank.grow(series + 1)
         watched = self._scope.watched.get(device_id)
         if watched is None or quantity not in (_battery(watched), *_THERMOMETERS):
-            return
+            return False
         self._today.add(device_id, unit=watched.unit)
         self._air.add(device_id, unit=watched.unit)
         place = self._table.add(device_id, unit=watched.unit)
@@ -110,6 +110,7 @@ class BatteryOutlook(Timeless):
             self._subjects.append(Subject(key=device_id, device_id=device_id, quantity=_battery(watched)))
         self._place.values[series] = place
         self._rank.values[series] = _THERMOMETERS.index(quantity) if quantity in _THERMOMETERS else 2
+        return True
 
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
         """Fold rows into the state and return the marks of `view.units`."""

@@ -47,13 +47,13 @@ class CounterReset(Timeless):
         """Return the one table: a record for each counter."""
         return (self._table,)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up a counter of a watched device."""
         self._place.grow(series + 1)
         watched, known = self._scope.watched.get(device_id), QUANTITIES.get(quantity)
         is_wanted = not self._scope.quantities or quantity in self._scope.quantities
         if watched is None or known is None or known.kind != "counter" or not is_wanted:
-            return
+            return False
         subject = Subject(key=f"{device_id}/{quantity}", device_id=device_id, quantity=quantity)
         place = self._table.add(subject.key, unit=watched.unit)
         self._place.values[series] = place
@@ -63,6 +63,7 @@ class CounterReset(Timeless):
         self._kind.grow(place + 1)
         self._kind.values[place] = self._moduli.index(moduli)
         self._subjects.append(subject)
+        return True
 
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
         """Fold rows into the state and return the marks they give."""

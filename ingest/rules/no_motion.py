@@ -87,18 +87,19 @@ class NoMotion:
         """Return the two tables: a record for each home and for each sensor channel."""
         return (self._homes, self._sensors)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up a channel of a device of a watched home."""
         for array in (self._kind, self._alive_ns, self._home, self._sensor):
             array.grow(series + 1)
         watched = self._scope.watched.get(device_id)
         if watched is None or is_hearsay(quantity):
-            return
+            return False
         self._home.values[series] = self._homes.add(watched.home, unit=watched.unit)
         self._kind.values[series] = _KINDS.get(quantity, _NOTHING)
         self._sensor.values[series] = self._sensors.add(f"{device_id}/{quantity}", unit=watched.unit)
         if device_id in self._life_sensors:
             self._alive_ns.values[series] = _ALIVE_INTERVALS * watched.interval_ns
+        return True
 
     def begin(self, now_ns: int, away: Spans) -> None:
         """Take up the hub's absences; work the deadlines out anew, because `hours` may have been changed."""

@@ -78,20 +78,22 @@ class Silent:
         """Return the one table: a record for each subject."""
         return (self._table,)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up a channel of a watched device."""
         self._place.grow(series + 1)
         watched = self._scope.watched.get(device_id)
         if watched is None or is_hearsay(quantity):
-            return
+            return False
         if not self._params.channel:
             self._place.values[series] = self._add(watched, quantity="")
-            return
+            return True
         # a listed snow depth that we derive is heard when its distance is
         is_source = quantity == "distance" and watched.derives_depth and "snow_depth" in watched.listed
         channel = "snow_depth" if is_source and "distance" not in watched.listed else quantity
-        if self._applies_to(channel):
-            self._place.values[series] = self._add(watched, quantity=channel)
+        if not self._applies_to(channel):
+            return False
+        self._place.values[series] = self._add(watched, quantity=channel)
+        return True
 
     def begin(self, now_ns: int, away: Spans) -> None:
         """Count from now for every subject that is expected, was never heard and is new."""

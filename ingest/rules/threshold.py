@@ -79,15 +79,16 @@ class Threshold(Timeless):
         """Return the one table: a record for each series."""
         return (self._table,)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up a series of a watched device and quantity."""
         self._place.grow(series + 1)
         watched = self._scope.watched.get(device_id)
         if watched is None or quantity not in self._scope.quantities:
-            return
+            return False
         subject = Subject(key=device_id, device_id=device_id, quantity=quantity)
         self._place.values[series] = self._table.add(subject.key, unit=watched.unit)
         self._subjects.append(subject)
+        return True
 
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
         """Fold rows into the state and return the marks of `view.units`."""

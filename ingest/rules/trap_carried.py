@@ -65,17 +65,18 @@ class TrapCarried(Timeless):
         """Return the one table: a record for each device."""
         return (self._table,)
 
-    def add_series(self, series: int, *, device_id: str, quantity: str) -> None:
+    def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
         """Take up a part of the position of a watched device."""
         self._place.grow(series + 1)
         self._part.grow(series + 1)
         watched = self._scope.watched.get(device_id)
         if watched is None or quantity not in _PARTS:
-            return
+            return False
         place = self._table.add(device_id, unit=watched.unit)
         if place == len(self._subjects):
             self._subjects.append(Subject(key=device_id, device_id=device_id, quantity="latitude"))
         self._place.values[series], self._part.values[series] = place, _PARTS[quantity]
+        return True
 
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
         """Fold rows into the state and return the marks of `view.units`."""
