@@ -27,17 +27,21 @@ _DAMAGE = frozenset({"journal_damaged", "journal_reopened", "step_failures", "st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """All counted: each must be there once. `readings` of every device; of quarantine, what was put there."""
+    """All counted: each must be there once. `readings` of every device; of quarantine, what was put there.
+
+    `counted`: sources (publisher, device, reason) of which the journal has so many rows that it only counts the rest.
+    """
 
     readings: Counter[Fact]
     events: Counter[Fact]
     quarantine: Counter[Fact]
+    counted: Mapping[Fact, int]
 
     def without(self, devices: Collection[str]) -> Findings:
         """Return this without what some devices said."""
         return Findings(
             readings=_but(self.readings, devices), events=_but(self.events, devices),
-            quarantine=_but(self.quarantine, devices),
+            quarantine=_but(self.quarantine, devices), counted=self.counted,
         )  # fmt: skip
 
     def names(self) -> Counter[Name]:
@@ -52,13 +56,17 @@ def _but(facts: Counter[Fact], devices: Collection[str]) -> Counter[Fact]:
 def read_findings(town: Town, script: Script) -> Findings:
     """Read the journal as it is."""
     told = [row.event for row in town.reader.events_after(0, limit=_ALL)]
+    refused = town.reader.quarantine(limit=_ALL)
     return Findings(
         readings=Counter(_readings(town)),
         events=Counter(_event(event, script) for event in effective_events(told) if _is_judged(event, script)),
         # bytes that do not decode have no identity: a second row for the same is right
-        quarantine=Counter({(row.publisher, row.device_id, row.reason, row.raw)
-                            for row in town.reader.quarantine(limit=_ALL)}),
-    )  # fmt: skip
+        quarantine=Counter({(row.publisher, row.device_id, row.reason, row.raw) for row in refused}),
+        counted={
+            source: sum(row.count for row in refused if (row.publisher, row.device_id, row.reason) == source)
+            for source in {(row.publisher, row.device_id, row.reason) for row in refused if row.count > 1}
+        },
+    )
 
 
 def _readings(town: Town) -> Iterator[Fact]:
@@ -87,8 +95,17 @@ def differences(town: Town, found: Findings, calm: Findings) -> Iterator[str]:
     here, there = found.without(apart), calm.without(apart)
     for what in ("readings", "events", "quarantine"):
         ours, theirs = getattr(here, what), getattr(there, what)
+        if what == "quarantine":
+            theirs = _but_counted(theirs, here)
         yield from _some(f"{town.kind}: {what} lost", theirs - ours)
         yield from _some(f"{town.kind}: {what} too many", ours - theirs)
+
+
+def _but_counted(theirs: Counter[Fact], here: Findings) -> Counter[Fact]:
+    """Leave out rows of sources that only count by now, as long as they have counted so many."""
+    said = Counter(fact[:3] for fact in theirs)
+    enough = {source for source, count in here.counted.items() if count >= said[source]}
+    return Counter({fact: n for fact, n in theirs.items() if fact[:3] not in enough or fact in here.quarantine})
 
 
 def faults(town: Town, found: Findings, script: Script) -> Iterator[str]:
