@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from devices.model import PermanentError
+from devices.clock import Clock
+from devices.model import SECOND_NS, PermanentError
 
 if TYPE_CHECKING:
     from devices.site import Site
@@ -28,6 +29,8 @@ SitePath = Annotated[Path, typer.Option("--site", help="The town's site.toml.", 
 DataDir = Annotated[Path, typer.Option("--data", help="Folder of journal.db and forward.db.", metavar="DIR")]
 _DEFAULT_DATA = Path("satomori-data")
 _MOST_REFUSED = 20
+SILENT_S = 60.0
+"""A forwarder speaks every few seconds, also while its store is away."""
 _STATES = {
     "ok": "動いています / working",
     "copying": "これまでの記録を写しています / copying the history",
@@ -75,8 +78,15 @@ def _status_lines(name: str, book: ForwardReader, journal: JournalReader) -> Ite
     if found is None:
         yield f"{name}: まだ動いていません / not started yet (`satomori forward`)"
         return
-    yield f"{name}: {_STATES[found.state]}" + (f" ({found.said})" if found.said else "")
-    place = book.places().get(name)
+    silent_s = (Clock().now_ns() - found.heartbeat_ns) / SECOND_NS
+    if silent_s > SILENT_S:
+        yield f"{name}: 動いていません / not running (`satomori forward`); last sign of life {silent_s:.0f} s ago"
+    else:
+        yield f"{name}: {_STATES[found.state]}" + (f" ({found.said})" if found.said else "")
+    places = book.places()
+    place, by_hand = places.get(name), places.get(f"migrate.{name}")
+    if by_hand is not None and by_hand.is_copying:
+        yield "  写しは途中です / copying by hand is not finished; `satomori store migrate` goes on"
     if place is not None and not place.is_copying:
         is_behind = journal.commit_no() > place.commit_no
         yield f"  {'送っていない記録があります / more to send' if is_behind else '最新です / up to date'}"
@@ -131,7 +141,12 @@ def _copy(options: ForwardOptions, to: str, *, again: bool, stop: Event) -> bool
                 bar.update(task, completed=copied, total=max(migration.total, copied))
     counts = ", ".join(f"{name} {count}" for name, count in sorted(migration.counts.items()) if count)
     if migration.is_done():
-        console.print(f"{to}: 写し終えました / done ({counts or 'nothing to copy'})")
+        console.print(f"{to}: 写し終えました / done: {migration.total} rows ({counts or 'nothing sent'})")
     else:
-        console.print(f"{to}: 途中です。同じ命令で続きます / interrupted; the same command goes on ({counts})")
+        console.print(f"{to}: 途中です。同じ命令で続きます / interrupted; the same command goes on")
+        console.print(
+            f"  ({counts or 'nothing sent'}; 最後の1分ほどはもう一度送ります / the last minute is sent again)"
+        )
+    if migration.counts.get("accepted", 0) > migration.total:
+        console.print("  二度送ったものも1つの点です / what was sent twice is one point")
     return migration.is_done()
