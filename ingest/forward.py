@@ -21,7 +21,7 @@ from devices.signals import stop_on_signals
 from devices.site import Site
 from devices.site_file import load_site
 from ingest.feed import JournalFeed
-from ingest.forward_book import FORWARD_FILE, ForwardBook
+from ingest.forward_book import FORWARD_FILE, Doubles, ForwardBook
 from ingest.forwarder import Forwarder, ForwardParts, Pace, StoppedError
 from ingest.journal_read import JournalReader
 from ingest.run import JOURNAL_FILE
@@ -83,7 +83,7 @@ def open_parts(name: str, site_store: SiteStore, options: ForwardOptions, *, pla
             name=place or name,
             store_name=name,
             store=store,
-            feed=JournalFeed(reader, book.stations(present, now_ns=now_ns)),
+            feed=JournalFeed(reader, book.stations(present, now_ns=now_ns), Doubles(options.data_dir / FORWARD_FILE)),
             book=book,
             now_ns=options.clock.now_ns,
             batch_points=site_store.batch_points,

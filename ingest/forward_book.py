@@ -40,6 +40,8 @@ CREATE TABLE IF NOT EXISTS status (
     said TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS stations (
     device_id TEXT NOT NULL, since_ns INTEGER NOT NULL, station TEXT NOT NULL, PRIMARY KEY (device_id, since_ns));
+CREATE TABLE IF NOT EXISTS doubles (
+    device_id TEXT NOT NULL, quantity TEXT NOT NULL, most INTEGER NOT NULL, PRIMARY KEY (device_id, quantity));
 """
 
 
@@ -199,6 +201,39 @@ class Stations:
     def is_fixed(self, device_id: str) -> bool:
         """Tell whether the device always stood at one place."""
         return len(self._spans.get(device_id, ())) <= 1
+
+
+class Doubles:
+    """How many readings a series ever had at one time: so many points may stand there in a store.
+
+    Used by whatever thread reads the journal; opens the file for each question, there are few.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Remember the path of `forward.db`, which is there."""
+        self._path = path
+
+    def most_at_once(self) -> Mapping[tuple[str, str], int]:
+        """Return the number by (device_id, quantity); a series that is not there had one. Raises TransientError."""
+        with self._opened() as connection:
+            rows = connection.execute("SELECT device_id, quantity, most FROM doubles").fetchall()
+        return {(device_id, quantity): most for device_id, quantity, most in rows}
+
+    def note(self, device_id: str, quantity: str, *, count: int) -> None:
+        """Write that a series had `count` readings at one time; before they are sent. Raises TransientError."""
+        with self._opened() as connection:
+            connection.execute(
+                "INSERT INTO doubles VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET most = max(most, ?3)",
+                (device_id, quantity, count),
+            )
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(_open(self._path)) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise TransientError(f"{self._path} cannot be used: {error}") from error
 
 
 class ForwardReader:

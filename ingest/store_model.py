@@ -46,11 +46,15 @@ class PointsRefusedError(PermanentError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesKey:
-    """What a series is called in a store; `station` is empty when the site knows none."""
+    """What a series is called in a store; `station` is empty when the site knows none.
+
+    `nth` 2, 3, …: the second, third, … reading of the same series at the same time; 1 for nearly all there are.
+    """
 
     device_id: str
     station: str
     quantity: str
+    nth: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

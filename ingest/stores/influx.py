@@ -2,8 +2,9 @@
 
 Write: POST <url>/api/v2/write?org=…&bucket=…&precision=ns, gzip, one line a point:
     observation,device=snow-01,quantity=snow_depth,station=pass value=1.25,flag=1i,bad=f 1767225600000000000
-Tags name the series, `flag` is that of `ingest.flags`. The store's identity of a point is tags and time, so the same
-point again replaces itself. A field that was once written stays until it is written again: therefore `bad` is always
+Tags name the series, `flag` is that of `ingest.flags`; a second reading of the series at the same time (with another
+frame counter) bears a tag `nth=2`. The store's identity of a point is tags and time, so the same point again replaces
+itself. A field that was once written stays until it is written again: therefore `bad` is always
 said, and `bad=t` means that there is no value (InfluxDB cannot hold NaN), whatever an older `value` says. A point that
 the journal took back is overwritten by `flag=0i,bad=t`; the delete API is not used, few servers have it.
 Read: POST <url>/api/v2/query with Flux (InfluxDB 2 only).
@@ -148,7 +149,8 @@ class InfluxStore:
     def _prefix(self, key: SeriesKey) -> str:
         found = self._prefixes.get(key)
         if found is None:
-            tags = (("device", key.device_id), ("quantity", key.quantity), ("station", key.station))
+            nth = str(key.nth) if key.nth > 1 else ""
+            tags = (("device", key.device_id), ("nth", nth), ("quantity", key.quantity), ("station", key.station))
             said = "".join(f",{name}={_tag(value)}" for name, value in tags if value)
             found = self._prefixes[key] = self._params.measurement + said
         return found

@@ -16,9 +16,10 @@ from devices.model import TransientError
 from ingest.feed import JournalFeed, Portion
 from ingest.forward_book import FORWARD_FILE, ForwardBook, Place
 from ingest.forwarder import Pace, StoppedError
+from ingest.journal_read import ObservationRow
 from ingest.store_model import Points, Written
 from ingest.stores.influx import InfluxStore
-from tests.ingest.forward_bench import T_NS, Bench, Columns, Commit, Journal
+from tests.ingest.forward_bench import T_NS, Bench, Columns, Commit, Journal, Name
 from tests.ingest.stores.fault_server import ACCEPT, Answer, fault_server
 from tests.support import wait_until
 
@@ -107,6 +108,71 @@ def test_a_time_that_another_row_still_has_is_not_withdrawn(bench: Bench) -> Non
     bench.journal.write({(1, T_NS): (7.0, 1)}, removed=[(1, T_NS)])
     bench.run()
     assert bench.server.stored == bench.journal.as_stored()
+
+
+SECOND = "observation,device=d-1,nth=2,quantity=distance,station=st-1"
+
+
+@pytest.mark.parametrize("is_copied", [False, True], ids=["as changes", "as history"])
+def test_two_readings_of_one_time_are_two_points(bench: Bench, is_copied: bool) -> None:
+    """A device whose clock counts whole seconds, and its frame counter goes on."""
+    bench.pace = Pace(settle_s=0.0)  # what was sent is not sent again
+    bench.journal.write({(1, T_NS, 4): (1.0, 1)})
+    if not is_copied:
+        bench.run()
+    bench.journal.write({(1, T_NS, 5): (2.0, 1), (1, T_NS + 1, 6): (3.0, 1)})
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    assert bench.server.stored[SECOND, str(T_NS)] == "value=2.0,flag=1i,bad=f"
+
+
+def test_the_first_of_two_that_comes_late_is_the_first_point(bench: Bench) -> None:
+    bench.pace = Pace(settle_s=0.0)  # what was sent is not sent again
+    bench.journal.write({(1, T_NS, 5): (2.0, 1), (1, T_NS + 1, 6): (3.0, 1)})
+    bench.run()
+    bench.journal.write({(1, T_NS, 4): (1.0, 1)})
+    bench.run()
+    assert bench.server.stored == bench.journal.as_stored()
+    assert len(bench.server.stored) == 3
+
+
+def test_a_second_reading_that_is_taken_back_leaves_nothing(bench: Bench) -> None:
+    """Also when the journal is far ahead of what is forwarded, and the process is another one."""
+    bench.pace = Pace(settle_s=0.0)  # what was sent is not sent again
+    bench.batch_points = 1
+    bench.journal.write({(1, T_NS, seq): (float(seq), 1) for seq in (4, 5, 6)})
+    bench.run()
+    for seq in (6, 4):
+        bench.journal.write({}, removed=[(1, T_NS, seq)])
+    bench.run()
+    gone = {name: said for name, said in bench.server.stored.items() if said == "flag=0i,bad=t"}
+    assert set(gone) == {(SECOND, str(T_NS)), (SECOND.replace("nth=2", "nth=3"), str(T_NS))}
+    assert {name: said for name, said in bench.server.stored.items() if name not in gone} == bench.journal.as_stored()
+
+
+def test_a_time_is_looked_up_only_where_another_reading_may_be(bench: Bench) -> None:
+    asked: list[int] = []
+    look = bench.journal.observations
+
+    def counted(device_id: str, quantity: str, *, from_ns: int, to_ns: int, limit: int) -> list[ObservationRow]:
+        asked.append(from_ns)
+        return look(device_id, quantity, from_ns=from_ns, to_ns=to_ns, limit=limit)
+
+    bench.journal.write({(1, T_NS, 0): (0.0, 1)})
+    with bench.forwarder() as forwarder:
+        while forwarder.step():
+            pass
+        bench.journal.observations = counted  # type: ignore[method-assign]
+        bench.journal.write({(1, T_NS + n, n): (1.0, 1) for n in range(1, 20)})
+        bench.journal.write({(2, T_NS - n): (1.0, 1) for n in range(20)})
+        while forwarder.step():
+            pass
+        late = asked[:]
+        bench.journal.write({(1, T_NS + 7, 30): (1.0, 1), (1, T_NS + 9, 31): (1.0, 1)})
+        while forwarder.step():
+            pass
+    assert bench.server.stored == bench.journal.as_stored()
+    assert (len(late), len(asked) - len(late)) == (1, 1)
 
 
 @pytest.mark.lesson(56)
@@ -292,25 +358,25 @@ def test_the_list_of_refused_points_is_bounded(tmp_path: Path, monkeypatch: pyte
         assert connection.execute("SELECT count(*) FROM refused").fetchone() == (10,)
 
 
-Rows = dict[tuple[int, int], tuple[float, int]]
+Rows = dict[Name, tuple[float, int]]
 values = st.tuples(st.floats(-5, 5) | st.just(math.nan), st.sampled_from([1, 2, 3, 4, 9]))
-names = st.tuples(st.integers(1, 3), st.integers(T_NS, T_NS + 6))
-commits = st.lists(st.tuples(st.dictionaries(names, values, max_size=6), st.lists(names, max_size=2)), max_size=12)
+times = st.integers(T_NS, T_NS + 6)
+names = st.tuples(st.just(1), times, st.just(-1)) | st.tuples(st.integers(2, 3), times, st.integers(0, 3))
+commits = st.lists(st.tuples(st.dictionaries(names, values, max_size=6), st.lists(names, max_size=2)), max_size=8)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-@given(before=commits, after=commits, data=st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(parts=st.lists(commits, min_size=1, max_size=4), data=st.data())
 def test_any_commits_any_cut_any_repetition(
-    tmp_path_factory: pytest.TempPathFactory, before: Sequence[tuple[Rows, list[tuple[int, int]]]],
-    after: Sequence[tuple[Rows, list[tuple[int, int]]]], data: st.DataObject,
-) -> None:  # fmt: skip
+    tmp_path_factory: pytest.TempPathFactory, parts: Sequence[Sequence[tuple[Rows, list[Name]]]], data: st.DataObject
+) -> None:
     with fault_server() as server:
         size = data.draw(st.integers(1, 9))
         bench = Bench(folder=tmp_path_factory.mktemp("f"), journal=Journal(), server=server, batch_points=size)
         outcomes = iter(data.draw(st.lists(st.sampled_from(["ok", "lost", "503"]), max_size=8)))
         bench.server.plan = lambda _: PLANS[next(outcomes, "ok")]()
         bench.pace = Pace(backoff_first_s=0.001, backoff_most_s=0.002, settle_s=0.0)
-        for part in (before, after):
+        for part in parts:
             for rows, removed in part:
                 bench.journal.write(rows, removed=[name for name in removed if name in bench.journal.held])
             bench.run()
