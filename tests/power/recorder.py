@@ -120,6 +120,9 @@ class Recorder:
         finally:
             set_call(byref(self._real), b"openDirectory", None)
             self._library.sqlite3_vfs_unregister(byref(self._vfs))
+            if self._open:
+                # a failed test left a connection open: what SQLite calls when it is collected must still be there
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
         if self.failures or self._open:
             raise RuntimeError(f"recording is not whole: {self.failures}, {len(self._open)} files left open")
 
