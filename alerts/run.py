@@ -28,6 +28,7 @@ from devices.hold import hold, when_possible
 from devices.logs import setup_logging
 from devices.model import TransientError
 from devices.site import Site
+from devices.steady import wait_for_clock
 from devices.wake import ALERTS_WAKE, API_WAKE, Bell, Listener
 from ingest.journal_read import JournalReader
 
@@ -59,6 +60,8 @@ def run_alerts(options: AlertsOptions, stop: Event) -> None:
     or when the key of the links is damaged.
     """
     setup_logging(service="alerts")
+    if not wait_for_clock(options.clock, stop):
+        return  # in 1970 all that happened lately would be news
     lock = when_possible(lambda: hold(options.data_dir / _LOCK_FILE, what="alert service"), stop, on_fault=_say_fault)
     if lock is None:
         return
