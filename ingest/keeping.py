@@ -97,17 +97,18 @@ class Memory:
             return self._pack_everything(self._foreign, clock=clock)
         sheets = dict(self._table_entries())
         for sheet, changed in zip(self._units, units, strict=True):
-            if len(changed) or not self._known_keys[sheet.name]:
-                sheets[sheet.name] = sheet.entry(changed, is_first=not self._known_keys[sheet.name])
+            entry = sheet.entry(changed, is_first=not self._known_keys[sheet.name])
+            if entry is not None:
+                sheets[sheet.name] = entry
                 self._known_keys[sheet.name] = len(sheet.keys)
         shelves = {name: rows for name, shelf in self._shelves.items() if (rows := shelf.change()) is not None}
         names = tuple(self._series.key(number) for number in range(self._known_names, len(self._series)))
         if not (sheets or shelves or names):
             return {}
-        entry = Entry(state_log.VERSION, clock, self._known_names, names, sheets, shelves)
+        made = Entry(state_log.VERSION, clock, self._known_names, names, sheets, shelves)
         key = f"{state_log.LOG}{self._next_no:012d}"
         self._known_names, self._next_no = len(self._series), self._next_no + 1
-        return {key: state_log.encode(entry)}
+        return {key: state_log.encode(made)}
 
     def discard(self) -> None:
         """Forget what changed: nothing is to be saved."""
@@ -185,19 +186,29 @@ class UnitSheet:
         for device_id, unit in zip(layout.ids, timeline.order.unit_of_device.tolist(), strict=True):
             devices.setdefault(unit, []).append(device_id)
         self.keys = tuple(",".join(devices.get(unit, ())) for unit in range(len(timeline.units())))
+        self._saved: list[Int64s] = [np.full(len(self.keys), NEVER_NS) for _ in range(3)]
 
-    def entry(self, units: Int64s, *, is_first: bool) -> SheetEntry:
-        """Return the times of `units` (U,), and the names of all if this is the first entry."""
-        times = np.array(self._timeline.times(units), dtype=np.int64).reshape(-1, 3)
-        columns = (times[:, 0].tobytes(), times[:, 1].tobytes(), times[:, 2].tobytes())
+    def entry(self, units: Int64s, *, is_first: bool) -> SheetEntry | None:
+        """Return the times of those of `units` (U,) where they changed, and all names if this is the first entry.
+
+        None when there is nothing to say.
+        """
+        times = self._timeline.columns(units)
+        moved = np.logical_or.reduce([now != saved[units] for now, saved in zip(times, self._saved, strict=True)])
+        units = units[moved]
+        if not is_first and not len(units):
+            return None
+        newest, mid, base = (now[moved] for now in times)
+        for saved, now in zip(self._saved, (newest, mid, base), strict=True):
+            saved[units] = now
         names, start = (self.keys, np.int64(NEVER_NS).tobytes()) if is_first else ((), b"")
+        columns = (newest.tobytes(), mid.tobytes(), base.tobytes())
         return SheetEntry(0, names, start, b"", b"", state_log.places_as_bytes(units), columns)
 
     def part(self) -> Part:
-        """Return the times of all units."""
-        times = np.array(self._timeline.times(self._timeline.units()), dtype=np.int64).reshape(-1, 3)
-        versions = [np.ascontiguousarray(times[:, version]).view(np.uint8).reshape(-1, 8) for version in range(3)]
-        return Part(list(self.keys), versions)
+        """Return the times of all units, as saved from now on."""
+        self._saved = list(self._timeline.columns(self._timeline.units()))
+        return Part(list(self.keys), [times_ns.view(np.uint8).reshape(-1, 8) for times_ns in self._saved])
 
     def take_up(self, part: Part) -> bool:
         """Set the units as `part` says; settle those whose devices changed. Return whether there are none."""
@@ -214,6 +225,7 @@ class UnitSheet:
                 self._take_up_newest(units, times_ns[0])
                 regrouped |= units
         self._timeline.settle(np.array(sorted(regrouped), dtype=np.int64))
+        self._saved = list(self._timeline.columns(self._timeline.units()))
         return tuple(part.keys) == self.keys
 
     def _units_of(self, devices: Sequence[str]) -> set[int]:

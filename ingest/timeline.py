@@ -291,6 +291,10 @@ class Timeline:
         columns = (self._newest_ns, self._mid_ns, self._base_ns)
         return list(zip(*(column[units].tolist() for column in columns), strict=True))
 
+    def columns(self, units: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+        """Return the times of newest, mid and base (U,) of `units` (U,)."""
+        return self._newest_ns[units], self._mid_ns[units], self._base_ns[units]
+
     def load(self, unit: int, times_ns: tuple[int, int, int]) -> None:
         """Set `unit` to what `dump` gave."""
         self._newest_ns[unit], self._mid_ns[unit], self._base_ns[unit] = times_ns

@@ -21,7 +21,7 @@ from pydantic import Field
 from devices.model import SECOND_NS, EventState
 from devices.quantities import QUANTITIES
 from ingest import flags
-from ingest.batch import Batch, Bools, Floats, Int32s
+from ingest.batch import Batch, Bools, Floats, Int32s, Int64s
 from ingest.battery import (
     DAYS,
     NO_TEMPERATURE,
@@ -117,15 +117,25 @@ class BatteryOutlook(Timeless):
         places = self._table.of_units(view.units)
         places = places[self._table.now["start_ns"][places] != 0]
         marks = [mark for place in places.tolist() for mark in self._open(place)]
-        place = self._place.values[batch.series]
-        is_usable = (place >= 0) & ~np.isnan(batch.value) & flags.are_usable(batch.flag)
-        is_usable &= (self._rank.values[batch.series] < 2) | (batch.value > 0.0)
-        if is_usable.any():
-            rows = np.flatnonzero(is_usable)
-            rank = self._rank.values[batch.series[rows]]
-            rows = rows[np.lexsort((batch.seq[rows], rank, batch.observed_ns[rows], place[rows]))]
-            marks += self._fold(batch.take(rows))
+        rows = np.flatnonzero(self._place.values[batch.series] >= 0)
+        if len(rows):
+            marks += self._take(batch, rows)
         return marks
+
+    def _take(self, batch: Batch, rows: Int64s) -> list[Mark]:
+        """Fold rows (N,) of batteries and thermometers in."""
+        value, rank = batch.value[rows], self._rank.values[batch.series[rows]]
+        is_usable = ~np.isnan(value) & flags.are_usable(batch.flag[rows]) & ((rank < 2) | (value > 0.0))
+        rows, rank = rows[is_usable], rank[is_usable]
+        if not len(rows):
+            return []
+        place = self._place.values[batch.series[rows]]
+        if rank[0] < 2 and (rank == rank[0]).all():
+            # one thermometer for each device, and its rows stand in order of time
+            self._note_air(place, at_ns=batch.observed_ns[rows], value=batch.value[rows])
+            return []
+        rows = rows[np.lexsort((batch.seq[rows], rank, batch.observed_ns[rows], place))]
+        return self._fold(batch.take(rows))
 
     def _fold(self, rows: Batch) -> list[Mark]:
         place = self._place.values[rows.series]
@@ -149,10 +159,17 @@ class BatteryOutlook(Timeless):
         known = latest(is_first(place) | ~is_battery)
         air_ns = np.where(is_battery, state["at_ns"][place], rows.observed_ns)[known]
         air = np.where(is_battery, state["value"][place], rows.value)[known]
-        last = is_last(place) & ((air_ns != state["at_ns"][place]) | (air != state["value"][place]))
-        state = self._air.touch(place[last])
-        state["at_ns"][place[last]], state["value"][place[last]] = air_ns[last], air[last]
+        self._note_air(place, at_ns=air_ns, value=air)
         return np.where(rows.observed_ns - air_ns <= _SAME_NS, air, np.nan)
+
+    def _note_air(self, place: Int32s, *, at_ns: Int64s, value: Floats) -> None:
+        """Remember the last temperature of each run of `place` (N,), where it is another one."""
+        last = np.flatnonzero(is_last(place))
+        known, chosen = self._air.now, place[last]
+        is_other = (at_ns[last] != known["at_ns"][chosen]) | (value[last] != known["value"][chosen])
+        last, chosen = last[is_other], chosen[is_other]
+        state = self._air.touch(chosen)
+        state["at_ns"][chosen], state["value"][chosen] = at_ns[last], value[last]
 
     def _add(self, place: int, day: int, sums: Floats, step: _Step) -> list[Mark]:
         """Add the values of a day; return the marks that the end of the day before gives."""

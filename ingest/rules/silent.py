@@ -106,10 +106,25 @@ class Silent:
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
         """Fold rows into the state and return the marks of `view.units`."""
         place = self._place.values[batch.series]
-        order = np.lexsort((batch.received_ns, place))
-        order = order[place[order] >= 0]
-        marks = self._fold(batch.received_ns[order], place=place[order]) if len(order) else []
+        mine = np.flatnonzero(place >= 0)
+        marks = self._hear(batch.received_ns[mine], place=place[mine]) if len(mine) else []
         return marks + self._open(view)
+
+    def _hear(self, heard_ns: Int64s, *, place: Int32s) -> list[Mark]:
+        """Fold what was heard (N,); go through it in order only where there may have been a gap."""
+        order = np.argsort(place, kind="stable")
+        heard_ns, place = heard_ns[order], place[order]
+        starts = np.flatnonzero(is_first(place))
+        newest_ns, subject = np.maximum.reduceat(heard_ns, starts), place[starts]
+        since_ns, deadline_ns = self._deadlines(subject.astype(np.int64))
+        is_gapless = (newest_ns <= deadline_ns) & (since_ns > 0)
+        later = np.flatnonzero(is_gapless & (newest_ns > self._table.now["heard_ns"][subject]))
+        self._table.touch(subject[later])["heard_ns"][subject[later]] = newest_ns[later]
+        if is_gapless.all():
+            return []
+        rows = np.flatnonzero(np.isin(place, subject[~is_gapless]))
+        rows = rows[np.lexsort((heard_ns[rows], place[rows]))]
+        return self._fold(heard_ns[rows], place=place[rows])
 
     def _fold(self, heard_ns: Int64s, *, place: Int32s) -> list[Mark]:
         state, first, last = self._table.now, is_first(place), is_last(place)

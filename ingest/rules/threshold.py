@@ -94,10 +94,28 @@ class Threshold(Timeless):
         """Fold rows into the state and return the marks of `view.units`."""
         marks = self._open(view.units)
         place = self._place.values[batch.series]
-        is_usable = (place >= 0) & ~np.isnan(batch.value) & flags.are_usable(batch.flag)
-        if is_usable.any():
-            marks += self._fold(batch.take(is_usable), place[is_usable])
+        mine = np.flatnonzero(place >= 0)
+        if len(mine):
+            rows = self._news(batch, mine, place[mine])
+            marks += self._fold(batch.take(rows), place[rows]) if len(rows) else []
         return marks
+
+    def _news(self, batch: Batch, mine: Int64s, place: Int32s) -> Int64s:
+        """Return the rows to fold: all usable ones of those subjects of which any changes something.
+
+        A value that is still on the side it was on, and is told to be there or is between, changes nothing.
+        """
+        value, state = batch.value[mine], self._table.now
+        side = self._side(value)
+        is_told = (side == _BETWEEN) | ((side == _RAISED) == state["is_raised"][place])
+        may_matter = np.flatnonzero((side != state["side"][place]) | ~is_told)
+        if not len(may_matter):
+            return may_matter
+        is_usable = ~np.isnan(value) & flags.are_usable(batch.flag[mine])
+        is_news = np.zeros(len(mine), dtype=np.bool_)
+        is_news[may_matter] = True
+        is_news &= is_usable
+        return mine[is_usable & np.isin(place, place[is_news])]
 
     def _open(self, units: Int64s) -> list[Mark]:
         state = self._table.now
