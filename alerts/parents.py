@@ -26,7 +26,8 @@ class Parents:
 
     def __init__(self, site: Site) -> None:
         """Look the ties up."""
-        self._site = site
+        self._devices = site.devices_by_id()
+        self._specs = fit_devices(site)
         self._parent: Mapping[str, str] = dict(_ties(site))
         self._rules = {rule.id: rule for rule in site.rule}
         self._behind: dict[str, list[Device]] = {}
@@ -49,8 +50,7 @@ class Parents:
 
     def patience_ns(self, device_id: str, rule_id: str) -> int:
         """Return for how long a device may be silent before the rule says so."""
-        device, rule = self._site.devices_by_id().get(device_id), self._rules.get(rule_id)
-        spec = fit_devices(self._site).get(device_id)
+        device, rule, spec = self._devices.get(device_id), self._rules.get(rule_id), self._specs.get(device_id)
         modelled_s = float(spec.expected_interval_s) if spec is not None else _INTERVAL_S
         interval_s = (device.expected_interval_s if device is not None else None) or modelled_s
         intervals = _number(rule, "intervals", _INTERVALS)

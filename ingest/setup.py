@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from devices.model import PermanentError, Severity
-from devices.site import Check, Problem, Rule, Site
+from devices.site import Check, Domain, Problem, Rule, Site
 from ingest.batch import Int32s
 from ingest.layout import Layout
 from ingest.plugins import CheckRunner, CheckSpec, Params, RuleRunner, RuleSpec, Scope, Watched, load_checks, load_rules
@@ -95,16 +95,54 @@ def _params_problems(params: type[Params], given: Mapping[str, Any], *, at: str)
 
 def build_rules(site: Site, layout: Layout, *, units: Mapping[str, Int32s]) -> tuple[WorkingRule, ...]:
     """Return all rules of `site` at work. `units` are the unit of each device by timeline."""
-    specs = load_rules()
-    return tuple(_working(rule, specs[rule.kind], layout, units=units) for rule in effective_rules(site))
+    specs, subjects = load_rules(), _subjects(site, layout)
+    places = _Places(layout=layout, units=units, subjects=subjects)
+    return tuple(_working(rule, specs[rule.kind], places) for rule in effective_rules(site))
 
 
-def _working(rule: Rule, spec: RuleSpec, layout: Layout, *, units: Mapping[str, Int32s]) -> WorkingRule:
-    unit = units[spec.timeline]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Subject:
+    """A device or gateway and what rules ask of its place. `station_id` and `home` may be empty."""
+
+    id: str
+    is_device: bool
+    station_id: str
+    domain: Domain
+    home: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """All subjects, and where their states stand."""
+
+    layout: Layout
+    units: Mapping[str, Int32s]
+    subjects: Sequence[_Subject]
+
+
+def _subjects(site: Site, layout: Layout) -> tuple[_Subject, ...]:
+    stations = site.stations_by_id()
+    at = {gateway.id: gateway.station for gateway in site.gateway} | {
+        device.id: device.station for device in site.device
+    }
+    return tuple(
+        _Subject(
+            id=subject_id,
+            is_device=subject_id in layout.devices,
+            station_id=at[subject_id],
+            domain=stations[at[subject_id]].domain if at[subject_id] in stations else "system",
+            home=layout.home_of.get(subject_id, ""),
+        )
+        for subject_id in layout.numbers
+    )
+
+
+def _working(rule: Rule, spec: RuleSpec, places: _Places) -> WorkingRule:
+    layout, unit = places.layout, places.units[spec.timeline]
     watched = {
-        device_id: _watched(layout, device_id, unit=int(unit[layout.numbers[device_id]]))
-        for device_id in layout.numbers
-        if _applies(rule, spec, layout, device_id=device_id)
+        subject.id: _watched(layout, subject.id, unit=int(unit[layout.numbers[subject.id]]))
+        for subject in places.subjects
+        if _applies(rule, spec, subject)
     }
     scope = Scope(
         name=rule.id,
@@ -116,24 +154,13 @@ def _working(rule: Rule, spec: RuleSpec, layout: Layout, *, units: Mapping[str, 
     return WorkingRule(spec=spec, rule=rule, runner=spec.build(scope))
 
 
-def _applies(rule: Rule, spec: RuleSpec, layout: Layout, *, device_id: str) -> bool:
-    if device_id not in layout.devices and spec.subjects != "devices":
+def _applies(rule: Rule, spec: RuleSpec, subject: _Subject) -> bool:
+    if not subject.is_device and spec.subjects != "devices":
         return False
-    home = layout.home_of.get(device_id, "")
-    if spec.subjects == "homes" and not home:
+    if spec.subjects == "homes" and not subject.home:
         return False
-    station_id = _station_of(layout, device_id)
-    station = layout.site.stations_by_id().get(station_id)
-    domain = station.domain if station else "system"
-    wanted = ((rule.station, station_id), (rule.device, device_id), (rule.home, home))
-    return rule.domain in (None, domain) and all(not given or mine in given for given, mine in wanted)
-
-
-def _station_of(layout: Layout, device_id: str) -> str:
-    device = layout.devices.get(device_id)
-    if device is not None:
-        return device.station
-    return next(gateway.station for gateway in layout.site.gateway if gateway.id == device_id)
+    wanted = ((rule.station, subject.station_id), (rule.device, subject.id), (rule.home, subject.home))
+    return rule.domain in (None, subject.domain) and all(not given or mine in given for given, mine in wanted)
 
 
 def _watched(layout: Layout, device_id: str, *, unit: int) -> Watched:

@@ -1,9 +1,9 @@
 """A message as JSON by HTTP POST. `accepted` means that the receiver answered 2xx (or 409: it had it already).
 
 `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) is the delivery's identity: a receiver that keeps it can
-drop what comes twice. That may happen: a receiver that closes a kept connection while a request is on its way leaves it
-unknown whether the message came, and it is sent again under the same key. Redirects are not followed, answers are not read beyond 16 KiB, and the URL, which may hold a
-secret, stands in no error.
+drop what comes twice. That may happen: when a receiver closes a kept connection while a request is on its way, nobody
+knows whether the message came, and it is sent again under the same key. Redirects are not followed, answers are not
+read beyond 16 KiB, and the URL, which may hold a secret, stands in no error.
 """
 
 from __future__ import annotations
