@@ -13,8 +13,9 @@ fields that were understood have, so there is no other field and none twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal
@@ -65,7 +66,7 @@ class _Record(Struct, gc=False):
     floor: int = 0
 
 
-_DECODER = msgspec.json.Decoder(list[_Record])
+_DECODER = msgspec.json.Decoder(list[list[_Record]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ class Columns:
     """N records in their order; what stands in one that is `odd` (N,) means nothing.
 
     `first` (M,) are the first records of the messages. `row` is 0 where a record has none; `epoch` and `floor` belong
-    to the records of `first`, empty and 0 where nothing is stated.
+    to the records of `first`, empty and 0 where nothing is stated; without entries when no record states an epoch.
     """
 
     first: Int64s
@@ -91,15 +92,17 @@ class Columns:
     floor: list[int]
 
 
-def read_text(text: bytes, book: NameBook, *, begins: Sequence[int], arrived_ns: int) -> Columns:
-    """Return what a JSON array of records says; it must hold no backslash.
+def read_text(text: bytes, book: NameBook, *, begins: Int64s, arrived_ns: int) -> Columns:
+    """Return what a JSON array of packs says; it must hold no backslash.
 
-    Messages, joined, begin with the `{` at the places `begins` (M,). Raises TextError.
+    The packs stand at `begins` (M,), each a `[` with a `{` behind it. Raises TextError.
     """
-    marks = _Marks(text)
-    fields = _Fields(text, first=np.searchsorted(marks.start, np.asarray(begins)))
+    marks, fields = _Marks(text), _Fields(text)
     if len(marks.start) != len(fields):
         raise TextError("something is nested, or a text holds a brace")
+    # what is broken in two packs may add up to something sound; then the packs do not begin where they should
+    if len(fields.first) != len(begins) or (marks.start[fields.first] != begins + 1).any():
+        raise TextError("a pack does not end where its message does")
     columns, tally = _columns(fields, marks, book, arrived_ns=arrived_ns)
     if marks.count != tally.total():
         fields.look_for_all()
@@ -159,7 +162,7 @@ def _columns(fields: _Fields, marks: _Marks, book: NameBook, *, arrived_ns: int)
         resent=fields.given("resent"),
         clock=is_device.astype(np.uint8),
         gateway=fields.of("gateway"), row=fields.of("row"),
-        epoch=fields.of_first("epoch"), floor=fields.of_first("floor"),
+        epoch=fields.of_first("epoch") if fields.is_stated("epoch") else [], floor=fields.of_first("floor"),
     )  # fmt: skip
     return columns, tally
 
@@ -170,12 +173,14 @@ class _Fields:
     Likely: nobody does at both ends of the text. Whoever is wrong finds too many quotation marks and looks for all.
     """
 
-    def __init__(self, text: bytes, *, first: Int64s) -> None:
-        self.first = first
+    def __init__(self, text: bytes) -> None:
         try:
-            self._records = _DECODER.decode(text)
+            packs = _DECODER.decode(text)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise TextError(str(error)) from None
+        self._records = list(chain.from_iterable(packs))
+        counts = np.fromiter(map(len, packs), np.int64, len(packs))
+        self.first: Int64s = np.cumsum(counts) - counts
         ends = text[:_END_BYTES] + text[-_END_BYTES:]
         self._stated = {field for field in _GETTERS if b'"%s"' % field.encode() in ends}
 

@@ -36,6 +36,8 @@ _WORTH_MESSAGES, _WORTH_BYTES = 16, 4_096
 # at most this much is read at once: by then the fixed costs no longer count, and one odd text spoils no more than this
 GROUP_BYTES = 524_288
 GROUP_MESSAGES = 4_096
+_SHORTEST = len(b"[{}]")
+_ARRAY, _OBJECT, _OBJECT_END, _ARRAY_END = b"[{}]"
 _MOST_NAMES = 65_536
 _NAMES_PER_DEVICE = 64
 
@@ -75,6 +77,7 @@ class FastReader:
         """`devices` is how many the site has; with far more names than they can have, it forgets and begins anew."""
         self._most_names = _MOST_NAMES + devices * _NAMES_PER_DEVICE
         self._book = NameBook()
+        self._topics: set[str] = set()
         self._careful = CarefulReader()
 
     def read(self, messages: Sequence[Message], *, arrived_ns: int) -> Taken:
@@ -84,8 +87,32 @@ class FastReader:
         if len(self._book) > self._most_names:
             self._book = NameBook()
         found = _Found(messages, self._book, arrived_ns=arrived_ns)
-        found.read_plain([place for place, message in enumerate(messages) if _is_plain(message)])
+        found.read_plain(self._plain(messages))
         return found.taken(self._careful)
+
+    def _plain(self, messages: Sequence[Message]) -> Int64s:
+        """Return the places (M,) of messages that look like a JSON array of objects and break no bound."""
+        payloads = [message.payload for message in messages]
+        text, begins, sizes = _joined(payloads)
+        chars = np.frombuffer(text, dtype=np.uint8)
+        ends = begins + sizes
+        is_plain = (sizes >= _SHORTEST) & (sizes <= MOST_BYTES)
+        for place, char in ((begins, _ARRAY), (begins + 1, _OBJECT), (ends - 2, _OBJECT_END), (ends - 1, _ARRAY_END)):
+            is_plain &= chars[place] == char
+        if b"\\" in text:
+            is_plain &= [b"\\" not in payload for payload in payloads]
+        topics = [message.topic for message in messages]
+        if not self._topics.issuperset(topics):
+            is_plain &= [self._is_fit(topic) for topic in topics]
+        return np.flatnonzero(is_plain)
+
+    def _is_fit(self, topic: str) -> bool:
+        is_fit = topic.startswith(_FRONT) and _FRONT_CHARS < len(topic) <= _FRONT_CHARS + PUBLISHER_CHARS
+        if is_fit:
+            if len(self._topics) > self._most_names:
+                self._topics.clear()
+            self._topics.add(topic)
+        return is_fit
 
 
 class _Found:
@@ -98,13 +125,11 @@ class _Found:
         self._pieces: list[tuple[Int64s, Rows]] = []
         self._receipts: list[ReceiptRows] = []
 
-    def read_plain(self, places: Sequence[int]) -> None:
+    def read_plain(self, places: Int64s) -> None:
         """Read the messages (M,) at these places as one text; where that fails, in halves; what is odd is left."""
-        if not places:
+        if not len(places):
             return
-        bodies = [self._messages[place].payload[1:-1] for place in places]
-        begins = list(accumulate((len(body) + 1 for body in bodies), initial=1))[:-1]
-        text = b"[" + b",".join(bodies) + b"]"
+        text, begins, _ = _joined([self._messages[place].payload for place in places.tolist()])
         try:
             columns = read_text(text, self._book, begins=begins, arrived_ns=self._arrived_ns)
         except TextError:
@@ -113,11 +138,10 @@ class _Found:
                 self.read_plain(places[:middle])
                 self.read_plain(places[middle:])
             return
-        self._take(columns, np.array(places, dtype=np.int64))
+        self._take(columns, places)
 
     def _take(self, columns: Columns, places: Int64s) -> None:
-        count = len(columns.name)
-        ends = np.append(columns.first[1:], count)
+        ends = np.append(columns.first[1:], len(columns.name))
         place = np.repeat(places, ends - columns.first)
         is_sound = np.ones(len(self._messages), dtype=np.bool_)
         is_sound[place[columns.odd]] = False
@@ -129,12 +153,16 @@ class _Found:
             clock=columns.clock, gateway=columns.gateway,
         )  # fmt: skip
         self._pieces.append((place, rows) if is_kept.all() else (place[is_kept], rows.take(np.flatnonzero(is_kept))))
+        if columns.epoch:
+            self._note_receipts(columns, places, ends)
+
+    def _note_receipts(self, columns: Columns, places: Int64s, ends: Int64s) -> None:
         spans = zip(places.tolist(), columns.first.tolist(), ends.tolist(), columns.epoch, columns.floor, strict=True)
         for message, first, end, epoch, floor in spans:
-            if epoch and is_sound[message] and EPOCH.fullmatch(epoch):
-                rows_carried = tuple(dict.fromkeys(row for row in columns.row[first:end] if row))
+            if epoch and self._is_read[message] and EPOCH.fullmatch(epoch):
+                rows = tuple(dict.fromkeys(row for row in columns.row[first:end] if row))
                 publisher = self._messages[message].topic[_FRONT_CHARS:]
-                self._receipts.append(ReceiptRows(publisher=publisher, epoch=epoch, rows=rows_carried, floor=floor))
+                self._receipts.append(ReceiptRows(publisher=publisher, epoch=epoch, rows=rows, floor=floor))
 
     def taken(self, careful: CarefulReader) -> Taken:
         """Return all of it in order of arrival, what was left read carefully."""
@@ -160,12 +188,12 @@ class _Found:
 
 def pop_group(waiting: deque[Message], *, most: int = GROUP_MESSAGES) -> list[Message]:
     """Take away and return at most `most` messages, so many as are read at once; at least one."""
-    group = [waiting.popleft()]
-    size_bytes = len(group[0].payload)
-    while waiting and len(group) < most and size_bytes < GROUP_BYTES:
-        message = waiting.popleft()
-        size_bytes += len(message.payload)
-        group.append(message)
+    group = [waiting.popleft() for _ in range(min(most, len(waiting)))]
+    if sum([len(message.payload) for message in group]) > GROUP_BYTES:
+        sums = accumulate(len(message.payload) for message in group)
+        count = 1 + sum(1 for size_bytes in sums if size_bytes < GROUP_BYTES)
+        waiting.extendleft(reversed(group[count:]))
+        del group[count:]
     return group
 
 
@@ -178,16 +206,10 @@ def unread_row(message: Message, *, reason: str, detail: str, now_ns: int) -> Qu
     )  # fmt: skip
 
 
-def _is_plain(message: Message) -> bool:
-    payload = message.payload
-    return (
-        payload.startswith(b"[{")
-        and payload.endswith(b"}]")
-        and len(payload) <= MOST_BYTES
-        and b"\\" not in payload
-        and message.topic.startswith(_FRONT)
-        and _FRONT_CHARS < len(message.topic) <= _FRONT_CHARS + PUBLISHER_CHARS
-    )
+def _joined(payloads: Sequence[bytes]) -> tuple[bytes, Int64s, Int64s]:
+    """Return packs (M,) as one JSON array, where in it each begins (M,), and their sizes (M,) in bytes."""
+    sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
+    return b"[" + b",".join(payloads) + b"]", np.cumsum(sizes + 1) - sizes, sizes
 
 
 def _read_one(message: Message, taken: Taken, *, arrived_ns: int) -> Sequence[Reading]:
