@@ -102,13 +102,14 @@ def build_rules(site: Site, layout: Layout, *, units: Mapping[str, Int32s]) -> t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """A device or gateway and what rules ask of its place. `station_id` and `home` may be empty."""
+    """A device or gateway, what rules ask of its place, and what it may say. `station_id` and `home` may be empty."""
 
     id: str
     is_device: bool
     station_id: str
     domain: Domain
     home: str
+    quantities: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,7 @@ class _Places:
 
 def _subjects(site: Site, layout: Layout) -> tuple[_Subject, ...]:
     stations = site.stations_by_id()
+    shared: dict[frozenset[str], frozenset[str]] = {}  # a set for each of 10,000 devices alike would take 80 MB
     at = {gateway.id: gateway.station for gateway in site.gateway} | {
         device.id: device.station for device in site.device
     }
@@ -132,6 +134,7 @@ def _subjects(site: Site, layout: Layout) -> tuple[_Subject, ...]:
             station_id=at[subject_id],
             domain=stations[at[subject_id]].domain if at[subject_id] in stations else "system",
             home=layout.home_of.get(subject_id, ""),
+            quantities=shared.setdefault(said := _quantities(layout, subject_id), said),
         )
         for subject_id in layout.numbers
     )
@@ -140,7 +143,7 @@ def _subjects(site: Site, layout: Layout) -> tuple[_Subject, ...]:
 def _working(rule: Rule, spec: RuleSpec, places: _Places) -> WorkingRule:
     layout, unit = places.layout, places.units[spec.timeline]
     watched = {
-        subject.id: _watched(layout, subject.id, unit=int(unit[layout.numbers[subject.id]]))
+        subject.id: _watched(layout, subject, unit=int(unit[layout.numbers[subject.id]]))
         for subject in places.subjects
         if _applies(rule, spec, subject)
     }
@@ -163,18 +166,24 @@ def _applies(rule: Rule, spec: RuleSpec, subject: _Subject) -> bool:
     return rule.domain in (None, subject.domain) and all(not given or mine in given for given, mine in wanted)
 
 
-def _watched(layout: Layout, device_id: str, *, unit: int) -> Watched:
-    number = layout.numbers[device_id]
+def _quantities(layout: Layout, device_id: str) -> frozenset[str]:
+    device, spec = layout.devices.get(device_id), layout.specs.get(device_id)
+    if device is None:
+        return frozenset()
+    return frozenset(spec.quantities if spec else device.quantities)
+
+
+def _watched(layout: Layout, subject: _Subject, *, unit: int) -> Watched:
+    device_id, number = subject.id, layout.numbers[subject.id]
     interval_ns = int(layout.interval_ns[number])
     device = layout.devices.get(device_id)
     if device is None:
         return Watched(device_id=device_id, unit=unit, interval_ns=interval_ns, quantities=frozenset())
-    spec = layout.specs[device_id]
     return Watched(
         device_id=device_id,
         unit=unit,
         interval_ns=interval_ns,
-        quantities=frozenset(spec.quantities if spec else device.quantities),
+        quantities=subject.quantities,
         listed=device.quantities,
         home=layout.home_of.get(device_id, ""),
         sprung_when_open=device.sprung_when == "open",

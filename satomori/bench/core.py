@@ -111,7 +111,7 @@ def _pack(number: int) -> bytes:
 
 def scaling_exponent(bench: Bench) -> Iterator[Measure]:
     """How cost grows with the number of series, and with the batch: 1 is in proportion."""
-    sizes = [400, 800] if bench.is_quick else [1_000, 10_000, 40_000]
+    sizes = [400, 800] if bench.is_quick else [1_000, 10_000, 200_000]
     costs_s = [bench_core.sweep_cost(series, sweeps=1 if series >= 10_000 else 4) * series for series in sizes]
     yield Measure(
         name="scaling_exponent",
