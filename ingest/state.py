@@ -40,7 +40,7 @@ class GrowingArray:
     def grow(self, size: int) -> None:
         """Make it `size` rows long if it is shorter."""
         if size > len(self._room):
-            room = np.full(max(size, 2 * len(self._room)), self._fill, dtype=self._room.dtype)
+            room = np.full(max(size, 5 * len(self._room) // 4), self._fill, dtype=self._room.dtype)
             room[: self._size] = self.values
             self._room = room
         self._size = max(self._size, size)
