@@ -16,20 +16,24 @@ from ingest.pipeline import Outcome
 _COMMIT_ROWS = 200_000
 
 
-def fill_journal(path: Path, *, series: int, rows: int) -> None:
-    """Write `rows` good observations, one every ten minutes, of each of `series` (a multiple of 4)."""
+def fill_journal(path: Path, *, series: int, rows: int, first_series: int = 0) -> None:
+    """Write `rows` good observations, one every ten minutes, of each of `series` from `first_series` on.
+
+    Both are multiples of 4.
+    """
     index, random = SeriesIndex(), np.random.default_rng(SEED)
-    Load(series).name_series(index)
+    Load(first_series + series).name_series(index)
+    numbers = np.arange(first_series, first_series + series, dtype=np.int32)
     journal = JournalWriter.open(path, now_ns=START_NS)
     steps = max(1, _COMMIT_ROWS // series)
     for number, first in enumerate(range(0, rows, steps)):
         count = min(steps, rows - first)
         at_ns = START_NS + (first + np.arange(count)) * STEP_NS
-        batch = _batch(np.repeat(np.arange(series, dtype=np.int32), count), np.tile(at_ns, series), random)
+        batch = _batch(np.repeat(numbers, count), np.tile(at_ns, series), random)
         outcome = Outcome(
             observations=batch, duplicates=0, conflicts=(), quarantine=(), events=(), changed_state={}, series=index
         )
-        journal.commit(JournalBatch(outcome=outcome, now_ns=int(at_ns[-1]), batch_id=f"fill-{number}"))
+        journal.commit(JournalBatch(outcome=outcome, now_ns=int(at_ns[-1]), batch_id=f"fill-{first_series}-{number}"))
         fold_everything(journal, now_ns=int(at_ns[-1]))
     journal.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from ingest import bench_core
 from ingest.backtest import run_backtest
@@ -14,13 +15,17 @@ from satomori.bench.model import Bench, Goal, Measure, in_ms, percentile
 
 _YEAR_NS = 365 * 86_400 * 10**9
 _POINTS = 500
+_MOST_ROWS, _FILL_S = 50_000_000, 60
 
 
 def history_year_ms(bench: Bench) -> Iterator[Measure]:
-    """One series, a year at 10 minutes, to 500 points (min, max, mean); reading the same rows raw is the reference."""
+    """One series, a year at 10 minutes, to 500 points (min, max, mean); reading the same rows raw is the reference.
+
+    As much of the 50 million rows is written as a minute allows; the figure says how much.
+    """
     series, rows = bench.size(full=20, quick=4), bench.size(full=52_560, quick=500)
     path = bench.folder / "journal.db"
-    fill_journal(path, series=series, rows=rows)
+    stored = _fill(path, series=series, rows=rows, seconds=bench.size(full=_FILL_S, quick=0))
     reader = JournalReader(path)
     from_ns, to_ns = bench_core.START_NS, bench_core.START_NS + _YEAR_NS
     reference_s, subject_s = [], []
@@ -37,10 +42,19 @@ def history_year_ms(bench: Bench) -> Iterator[Measure]:
     yield Measure(
         name="history_year_ms",
         value=percentile(subject_s, 99) * 1e3,
-        unit=f"ms p99 of {len(raw):,} rows, {series * rows:,} stored",
+        unit=f"ms p99 of {len(raw):,} rows, {stored:,} stored",
         reference=f"the same rows raw {in_ms(reference_s)}",
         goal=Goal(limit=100),
     )
+
+
+def _fill(path: Path, *, series: int, rows: int, seconds: int) -> int:
+    """Write `series` with `rows` each, and other series as long as `seconds` have not passed; return all rows."""
+    began_s, written = time.monotonic(), 0
+    while not written or (time.monotonic() - began_s < seconds and written * rows < _MOST_ROWS):
+        fill_journal(path, series=series, rows=rows, first_series=written)
+        written += series
+    return written * rows
 
 
 def latest_1000_ms(bench: Bench) -> Iterator[Measure]:

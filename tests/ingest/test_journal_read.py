@@ -6,6 +6,7 @@ import math
 import sqlite3
 import statistics
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.model import TransientError
+from ingest import journal_read
 from ingest.journal import JournalWriter
+from ingest.journal_fresh import lay_out
 from ingest.journal_read import JournalReader
 from tests.ingest.journal_cases import SECOND_NS, T0_NS, batch, connection_of, event, reading
 
@@ -179,3 +182,16 @@ def test_a_year_of_ten_minutes_becomes_500_points(path: Path, writer: JournalWri
     )
     assert len(points) == 500
     assert sum(point.count for point in points) == year
+
+
+def test_what_a_year_of_one_series_costs_does_not_grow_with_the_others(path: Path) -> None:
+    """Every table of history is looked into by its key, the series first: nothing is scanned."""
+    JournalWriter.open(path, now_ns=T0_NS).close()
+    with closing(sqlite3.connect(path)) as connection:
+        lay_out(connection, [])
+        for sql, count in ((journal_read._POINTS, 5), (journal_read._OBSERVATIONS, 4)):
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", (1,) * count)]
+            looks = [step for step in plan if step.startswith(("SCAN", "SEARCH"))]
+            tables = [step for step in looks if not step.startswith(("SCAN (subquery", "SCAN temp.fresh", "SEARCH f "))]
+            assert tables
+            assert all("PRIMARY KEY (series_id=? AND " in step for step in tables)
