@@ -47,6 +47,9 @@ _SETTLE_LATEST = """UPDATE latest SET (observed_ns, seq, received_ns, value, fla
     WHERE series_id = ?1 AND observed_ns = ?2 AND seq = ?3
     AND NOT EXISTS (SELECT 1 FROM observations WHERE series_id = ?1 AND observed_ns = ?2 AND seq = ?3)
     AND EXISTS (SELECT 1 FROM observations WHERE series_id = ?1)"""
+# of a series without any row nothing is the newest: whatever comes next is
+_FORGET_LATEST = """DELETE FROM latest WHERE series_id = ?1 AND NOT EXISTS (
+    SELECT 1 FROM observations WHERE series_id = ?1) AND NOT EXISTS (SELECT 1 FROM hours WHERE series_id = ?1)"""
 _WAITING = (
     "SELECT commit_no, body FROM batches WHERE commit_no > (SELECT folded_no FROM pulse) ORDER BY commit_no LIMIT ?"
 )
@@ -161,6 +164,7 @@ def _finish(connection: sqlite3.Connection, fold: Fold, removed: Sequence[tuple[
     last_no = fold.commits[-1][0]
     # let `latest` show the newest row there is, where it still shows a removed one
     connection.executemany(_SETTLE_LATEST, [(*name, last_no) for name in removed])
+    connection.executemany(_FORGET_LATEST, {(series_id,) for series_id, *_ in removed})
     write_quarantine(connection, fold.damaged)
     count = len(fold.damaged)
     add_counters(connection, {"damaged_batches": count, "quarantined": count, f"quarantined.{_REASON}": count})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devices.model import Reading
@@ -45,8 +45,8 @@ class Model:
             self.rows[name_of(one)] = one
         for device_id in {one.device_id for one in (*readings, *removed)}:
             names = [name for name in self.rows if name[0] == device_id]
-            # a series whose every row was taken back still shows the last one
-            self.newest[device_id] = max(names, default=self.newest.get(device_id, (device_id, -1, -1)))
+            # a series whose every row was taken back shows none
+            self.newest[device_id] = max(names, default=(device_id, -1, -1))
 
 
 @st.composite
@@ -65,6 +65,7 @@ def shown(one: Reading) -> tuple[object, ...]:
 
 
 @settings(deadline=None, max_examples=60)
+@example([("commit", [reading("a", at_s=1)], 0), ("commit", [], 1), ("commit", [reading("a")], 0)], 1)
 @given(STEPS, st.integers(1, 5))
 def test_any_sequence_gives_what_a_plain_dict_gives(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, list[Reading], int]], slice_rows: int
