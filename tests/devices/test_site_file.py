@@ -68,22 +68,6 @@ def test_a_right_file_is_a_site() -> None:
             "line 1: ingest.lateness_s: Input should be greater than or equal to 0 (got '-1')",
         ),
         ("[ingest]\nlateness_s = nan", "line 1: ingest.lateness_s: Input should be a finite number (got 'nan')"),
-        (
-            "[ingest]\nkeep_raw_days = 1",
-            "line 1: ingest.keep_raw_days: Input should be greater than or equal to 2 (got '1')",
-        ),
-        (
-            "[ingest]\nkeep_points_days = 99999",
-            "line 1: ingest.keep_points_days: Input should be less than or equal to 36500 (got '99999')",
-        ),
-        (
-            "[ingest]\nkeep_raw_days = 30\nkeep_points_days = 29",
-            "line 2: ingest.keep_points_days: 29 days are fewer than keep_raw_days = 30; hours are kept for at least",
-        ),
-        (
-            "[ingest]\nkeep_raw_days = 3651",
-            "line 0: ingest.keep_points_days: 3650 days are fewer than keep_raw_days = 3651; hours are kept for at",
-        ),
         ("[alerting]\nbase_url = 5", "line 1: alerting.base_url: Input should be a valid string (got '5')"),
         ("[broker]\nport = 70000", "line 1: broker.port: Input should be less than or equal to 65535 (got '70000')"),
         ("[channel]\nsmtp = 5", "line 1: channel.smtp: Input should be a valid dictionary (got '5')"),
