@@ -147,7 +147,7 @@ def test_a_hub_of_1970_waits_and_takes_everything_once_it_knows_the_time(tmp_pat
                 Event().wait(1.5)
                 assert town.stored_seqs()["gauge-3"] == []
                 wall.said["off_s"] = 0.0
-                wait_until(lambda: town.stored_seqs()["gauge-3"] == list(range(1, 20)), 20.0, what="all readings")
+                wait_until(lambda: town.stored_seqs()["gauge-3"] == list(range(1, 20)), 60.0, what="all readings")
         assert town.reader.counters().get("quarantined", 0) == 0
 
 

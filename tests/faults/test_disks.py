@@ -58,11 +58,11 @@ def test_a_full_disk_under_the_journal_loses_nothing(town: IngestTown, disk: Sma
     town.wait_for_ingest()
     disk.fill()
     sent = send(town, 1)
-    wait_until(lambda: say_count(town, "storage_fault") == 1, 20.0, what="the fault in the log")
+    wait_until(lambda: say_count(town, "storage_fault") == 1, 60.0, what="the fault in the log")
     assert town.stored_seqs()["gauge-3"] != sent
     disk.free()
-    wait_until(lambda: town.stored_seqs()["gauge-3"] == sent, 30.0, what="all readings stored")
-    wait_until(lambda: say_count(town, "storage_fault_over") == 1, what="the end of the fault in the log")
+    wait_until(lambda: town.stored_seqs()["gauge-3"] == sent, 60.0, what="all readings stored")
+    wait_until(lambda: say_count(town, "storage_fault_over") == 1, 60.0, what="the end of the fault in the log")
     assert town.reader.counters()["starts"] == 1
 
 
@@ -72,10 +72,10 @@ def test_a_start_on_a_full_disk_waits_for_room(town: IngestTown, disk: SmallDisk
     town.end_ingest(signal.SIGKILL)
     disk.fill()
     town.start_ingest()
-    wait_until(lambda: say_count(town, "storage_fault") == 1, 20.0, what="the fault in the log")
+    wait_until(lambda: say_count(town, "storage_fault") == 1, 60.0, what="the fault in the log")
     sent = send(town, 1)
     disk.free()
-    wait_until(lambda: town.stored_seqs()["gauge-3"] == sent, 30.0, what="all readings stored")
+    wait_until(lambda: town.stored_seqs()["gauge-3"] == sent, 60.0, what="all readings stored")
     assert list(town.data_dir.glob("*.damaged-*")) == []
 
 
@@ -89,9 +89,9 @@ def test_a_damaged_journal_on_a_full_disk_is_saved_when_there_is_room(town: Inge
     writer.close()
     disk.fill()
     town.start_ingest()
-    wait_until(lambda: say_count(town, "storage_fault") >= 1, 20.0, what="the fault in the log")
+    wait_until(lambda: say_count(town, "storage_fault") >= 1, 60.0, what="the fault in the log")
     disk.free()
-    wait_until(lambda: is_damage_told(town), 30.0, what="the damage is told")
+    wait_until(lambda: is_damage_told(town), 60.0, what="the damage is told")
     assert len(list(town.data_dir.glob("journal.db.damaged-*Z"))) == 1
     assert town.reader.observation_counts() == {("gauge-1", "distance"): HISTORY}
 
@@ -133,10 +133,10 @@ def test_a_service_starts_on_a_read_only_disk_says_so_and_works_once_it_may(
     with small_disk(data, size="8m") as disk:
         disk.remount("ro")
         with service(tmp_path, data, arguments) as process:
-            wait_until(lambda: f'"event": "{says}"' in log.read_text(), 30.0, what=says)
+            wait_until(lambda: f'"event": "{says}"' in log.read_text(), 60.0, what=says)
             assert "Read-only" in log.read_text()
             assert "Traceback" not in log.read_text()
             disk.remount("rw")
-            wait_until(lambda: (data / makes).exists(), 30.0, what=makes)
+            wait_until(lambda: (data / makes).exists(), 60.0, what=makes)
             assert process.poll() is None
             assert "Traceback" not in log.read_text()

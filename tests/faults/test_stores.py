@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest.feed import JournalFeed, Portion
-from ingest.forward_book import FORWARD_FILE, ForwardBook, ForwardReader, Place
+from ingest.forward_book import FORWARD_FILE, Doubles, ForwardBook, ForwardReader, Place
 from ingest.forwarder import Forwarder, ForwardParts, Pace, StoppedError
 from ingest.journal import JournalWriter
 from ingest.journal_read import JournalReader
@@ -79,7 +79,7 @@ class Town:
             closing(ForwardBook(self.folder / FORWARD_FILE)) as book,
             closing(JournalReader(self.folder / "journal.db")) as reader,
         ):
-            feed = WatchedFeed(reader, book.stations({}, now_ns=0))
+            feed = WatchedFeed(reader, book.stations({}, now_ns=0), Doubles(self.folder / FORWARD_FILE))
             parts = ForwardParts(
                 name="influx", store_name="influx", store=store, feed=feed, book=book, now_ns=lambda: T0_NS,
                 batch_points=BATCH_POINTS, pace=PACE,
