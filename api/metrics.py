@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from api.counted import FORWARD, all_counted
 from api.sources import Sources
 from api.stream import Hub
 from devices.model import SECOND_NS, TransientError
@@ -51,7 +52,9 @@ class TownCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric; those of a store that cannot be read just now are left out."""
-        for source in (self._machine, self._stream, self._journal, self._alerts, self._forward):
+        for source in (
+            self._machine, self._stream, self._journal, self._alerts, self._forward, self._counted,
+        ):  # fmt: skip
             try:
                 yield from list(source())
             except (TransientError, OSError):
@@ -113,7 +116,7 @@ class TownCollector(Collector):
 
     def _forward(self) -> Iterator[Metric]:
         reader = ForwardReader(self._sources.settings.data_dir / FORWARD_FILE)
-        text = "What became of points on their way to a store (and of migrations), and how often it was away."
+        text = "Points on their way to a store: " + "; ".join(f"{name}: {en}" for name, (_, en) in FORWARD.items())
         family = CounterMetricFamily("satomori_forward", text, labels=["store", "what"])
         for (store, what), count in reader.counters().items():
             family.add_metric([store, what], count)
@@ -121,6 +124,19 @@ class TownCollector(Collector):
         states = {status.store: float(STORE_STATES.index(status.state)) for status in reader.statuses()}
         text = "State of a store: 0 ok, 1 copying the history, 2 away, 3 refusing everything."
         yield _gauges(Gauge(name="satomori_forward_state", text=text, label="store", values=states))
+
+    def _counted(self) -> Iterator[Metric]:
+        """Yield each counter of the intake and of the gateways under its own name, with what it means."""
+        families: dict[str, CounterMetricFamily] = {}
+        for one in all_counted(self._sources):
+            kind, _, owner = one.source.partition(":")
+            if kind == "store":
+                continue
+            name = f"satomori_{kind}_{one.name}"
+            labels = [kind] if owner else []
+            family = families.setdefault(name, CounterMetricFamily(name, one.texts[1], labels=labels))
+            family.add_metric([owner] if owner else [], one.value)
+        yield from families.values()
 
 
 def open_registry(sources: Sources, hub: Hub) -> CollectorRegistry:

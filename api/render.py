@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from api.cards import flag_key, number_or_none, severity_key
-from api.schemas import EventOut, LatestOut, ObservationOut, PointOut, QuarantineOut, SeriesOut
+from api.counted import Counted
+from api.schemas import CountedOut, EventOut, LatestOut, ObservationOut, PointOut, QuarantineOut, SeriesOut
 from api.times import iso, iso_or_none
 from api.town import DEFAULT_INTERVAL_S, Town
 from devices.quantities import QUANTITIES
@@ -96,6 +97,11 @@ def point_out(row: PointRow) -> PointOut:
         mean=number_or_none(row.mean),
         count=row.count,
     )
+
+
+def counted_out(one: Counted) -> CountedOut:
+    """Return one counter with its texts."""
+    return CountedOut(source=one.source, name=one.name, text_ja=one.texts[0], text_en=one.texts[1], count=one.value)
 
 
 def quarantine_out(row: QuarantineEntry) -> QuarantineOut:

@@ -277,11 +277,22 @@ class ObservationsPage(Page):
     next_from: str | None = None
 
 
+class CountedOut(Shape):
+    """A counter that is not zero: what was dropped, repeated or done again, where, and how often."""
+
+    source: str
+    name: str
+    text_ja: str
+    text_en: str
+    count: int
+
+
 class QuarantinePage(Page):
-    """Answer of /api/v1/quarantine."""
+    """Answer of /api/v1/quarantine. `counted`: whatever else did not go its plain way."""
 
     counts: dict[str, int]
     rows: list[QuarantineOut]
+    counted: list[CountedOut] = []
 
 
 class TownOut(Shape):

@@ -3,13 +3,40 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from devices.model import SECOND_NS, Reading
 from devices.senml import encode_readings
 from gateway.spool import Spool
+from gateway.spool_rows import DROPPED
 from gateway.spool_types import Lane, NewRow, SpoolState
+
+COUNTED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **{name: name for name in DROPPED},
+        "damaged": "rows_damaged",
+        "frames_quarantined": "frames_quarantined",
+        "quarantine_not_kept": "quarantine_not_kept",
+        "clocks_refused": "clocks_refused",
+        "frames_cut_front": "frames_torn",
+        "frames_repeat": "frames_repeated",
+        "frames_own": "frames_repeated",
+        "frames_empty": "frames_empty",
+        "serial_bytes_cut": "serial_bytes_cut",
+        "serial_frames_dropped": "serial_frames_dropped",
+        "messages_not_asked_for": "messages_not_asked_for",
+        "uplink_timeouts": "uplink_timeouts",
+        "receipts_unreadable": "receipts_unreadable",
+    }
+)
+"""What a gateway counts, and the quantity by which its pulse tells it once it is not zero."""
+
+_PUSHES, _PUSH_TAKEN = "pushes_", "pushes_204"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +95,8 @@ def pulse_readings(gateway_id: str, state: SpoolState, *, now_ns: int, disk_free
         "disk_free": disk_free_bytes,
         "restarts": state.starts,
     }
+    counted = _counted(state.counters)
+    values |= {quantity: counted[quantity] for quantity in counted.keys() - values.keys()}
     return tuple(
         Reading(
             device_id=gateway_id,
@@ -79,3 +108,14 @@ def pulse_readings(gateway_id: str, state: SpoolState, *, now_ns: int, disk_free
         )
         for quantity, value in values.items()
     )
+
+
+def _counted(counters: Mapping[str, int]) -> Counter[str]:
+    """Return what was counted, by quantity, without what is zero."""
+    found: Counter[str] = Counter()
+    for name, count in counters.items():
+        is_refused = name.startswith(_PUSHES) and name != _PUSH_TAKEN
+        quantity = "pushes_refused" if is_refused else COUNTED.get(name, "")
+        if quantity and count:
+            found[quantity] += count
+    return found

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from api.counted import THROUGHPUT, all_counted
 from api.metrics import quarantine_counts
-from api.render import event_out, quarantine_out
+from api.render import counted_out, event_out, quarantine_out
 from api.routes.limits import MOST_ROWS, FromText, Limit, ToText, span
 from api.schemas import EventsPage, QuarantinePage
 from api.sources import Sources
@@ -46,6 +47,7 @@ def records_router(sources: Sources) -> APIRouter:
         page = sources.page()
         counts = quarantine_counts(sources.journal.counters())
         rows = sources.journal.quarantine(limit=limit)
-        return QuarantinePage(**page, counts=counts, rows=[quarantine_out(row) for row in rows])
+        counted = [counted_out(one) for one in all_counted(sources) if one.value and one.name not in THROUGHPUT]
+        return QuarantinePage(**page, counts=counts, rows=[quarantine_out(row) for row in rows], counted=counted)
 
     return router

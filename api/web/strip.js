@@ -26,9 +26,22 @@ function quarantine(page, isOpen) {
   return h("details", { class: "quarantine", open: isOpen }, h("summary", {}, t("quarantine", { n: total })), quarantineTable(page));
 }
 
+function countedTable(counted) {
+  const rows = counted.map((one) => h("tr", {}, h("th", { scope: "row", title: one.name }, pick(one, "text")), h("td", {}, one.source), h("td", {}, String(one.count))));
+  const heads = ["counted_what", "source", "counted_n"].map((key) => h("th", { scope: "col" }, t(key)));
+  return h("div", { class: "rows", tabindex: 0 }, h("table", {}, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)));
+}
+
+/** What was dropped, came twice or had to be done again; nothing is shown while there is nothing. */
+function counted(page, isOpen) {
+  const rows = page.counted ?? [];
+  if (rows.length === 0) return null;
+  return h("details", { class: "counted", open: isOpen }, h("summary", {}, t("counted", { n: rows.length })), countedTable(rows));
+}
+
 /** Show `health` and `page` (quarantine) in `root`; without a connection every part is unknown. */
 export function showSystem(root, health, page, isLost) {
-  const isOpen = root.querySelector("details")?.open ?? false;
+  const isOpen = (name) => root.querySelector(`details.${name}`)?.open ?? false;
   const items = [...health.parts, ...health.gateways].map((item) => (isLost ? { ...item, state: "unknown", what_to_do_ja: "", what_to_do_en: "" } : item));
-  root.replaceChildren(h("ul", { class: "parts" }, items.map(part)), quarantine(page, isOpen));
+  root.replaceChildren(h("ul", { class: "parts" }, items.map(part)), quarantine(page, isOpen("quarantine")), ...[counted(page, isOpen("counted"))].filter(Boolean));
 }

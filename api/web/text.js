@@ -106,6 +106,9 @@ const WORDS = {
 
   quarantine_none: ["読めなかったデータはありません", "よめなかった データは ありません", "No unreadable data"],
   quarantine: ["読めなかったデータ {n} 件", "よめなかった データ {n}こ", "Unreadable data: {n}"],
+  counted: ["捨てた・重なった・やり直した記録 {n} 種類", "すてた・かさなった・やりなおした きろく {n}しゅるい", "Dropped, repeated or done again: {n} kinds"],
+  counted_what: ["内容", "なにが", "What"],
+  counted_n: ["回数", "かいすう", "Count"],
   reason_undecodable: ["読めない形式", "よめない かたち", "Does not decode"],
   reason_wrong_unit: ["単位の違い", "たんいが ちがう", "Wrong unit"],
   reason_out_of_range: ["範囲の外", "はんいの そと", "Out of range"],

@@ -218,6 +218,17 @@ def test_what_could_not_be_read_is_visible(world: World, screen: Screen) -> None
     expect(page.locator(".quarantine")).to_contain_text("unit Cel is not a length")
 
 
+def test_what_was_counted_is_visible_with_its_meaning(world: World, screen: Screen) -> None:
+    world.journal.duplicates(41)
+    page = screen.open()
+    page.locator(".counted summary").click()
+    expect(page.locator(".counted")).to_contain_text("二重に届いた値")
+    expect(page.locator(".counted")).to_contain_text("41")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#languages input[value=en] + span").click()
+    expect(page.locator(".counted")).to_contain_text("Readings that were already there")
+
+
 def test_a_stopped_service_is_visible(world: World, screen: Screen) -> None:
     world.alerts.beat(world.now_ns() - 90 * SECOND_NS)
     page = screen.open()

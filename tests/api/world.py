@@ -97,6 +97,9 @@ class JournalFile:
         )
         self._commit(replace(_nothing(SeriesIndex()), quarantine=(row,)))
 
+    def duplicates(self, count: int) -> None:
+        self._commit(replace(_nothing(SeriesIndex()), duplicates=count))
+
     def beat(self, now_ns: int) -> None:
         self._connection.execute("UPDATE pulse SET heartbeat_ns = ?", (now_ns,))
 

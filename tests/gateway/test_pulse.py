@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devices.model import SECOND_NS, TransientError
-from gateway.pulse import Pulse, PulseOptions
+from gateway.pulse import Pulse, PulseOptions, pulse_readings
 from gateway.spool import Spool
 from gateway.spool_types import Lane
 from tests.gateway.sites import GATEWAY
@@ -68,3 +68,17 @@ def test_a_beat_that_the_disk_refused_stays_due(tmp_path: Path) -> None:
         pulse.beat(now_ns=START_NS)
     spool._db.execute("PRAGMA query_only = OFF")
     assert pulse.beat(now_ns=START_NS + SECOND_NS)
+
+
+def test_what_was_counted_is_told_by_its_own_name_once_it_is_not_zero(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path)
+    for name, count in (("dropped_flood", 3), ("damaged", 2), ("pushes_401", 4), ("pushes_429", 1), ("pushes_204", 90),
+                        ("frames_own", 5), ("frames_repeat", 6), ("serial_bytes_cut", 0)):  # fmt: skip
+        spool.count(name, count)
+    told = pulse_readings(GATEWAY, spool.state(), now_ns=START_NS, disk_free_bytes=1)
+    values = {reading.quantity: reading.value for reading in told}
+    expected = {"dropped_flood": 3.0, "rows_damaged": 2.0, "pushes_refused": 5.0, "frames_repeated": 11.0}
+    assert {name: values.get(name) for name in expected} == expected
+    assert values["rows_dropped"] == 5.0
+    assert "serial_bytes_cut" not in values
+    spool.close()
