@@ -16,7 +16,7 @@ from ingest.facts import Facts, concat_facts, no_facts
 from ingest.flags import UNKNOWN
 from ingest.keeping_old import RAW_ROWS
 from ingest.layout import Layout
-from ingest.state import GrowingArray
+from ingest.row_queue import RowQueue
 from ingest.state_log import ShelfEntry
 
 CHUNK_ROWS = 128
@@ -47,8 +47,8 @@ class RecentRows:
         """Begin empty. `name` distinguishes the saved rows of several shelves."""
         self.name = name
         self._bounds = bounds
-        self._columns = {field: GrowingArray(_ROW[field]) for field in _ROW.names or ()}
-        self._standing = GrowingArray(np.uint8)
+        self._columns = {field: RowQueue(_ROW[field]) for field in _ROW.names or ()}
+        self._standing = RowQueue(np.uint8)
         self._dropped = 0  # rows that once stood before the first one
         self._saved = 0  # rows, counted from the very first one, that are saved
         self._told_dropped = 0  # how many were said to be dropped
@@ -68,17 +68,14 @@ class RecentRows:
 
     def add(self, facts: Facts, *, standing: Bytes, arrived_ns: int) -> None:
         """Put rows at the end."""
-        start, end, rows = len(self), len(self) + len(facts), facts.rows
-        for field, column in self._columns.items():
-            column.grow(end)
-            if field in _BATCH_FIELDS:
-                column.values[start:] = getattr(rows, field)
-        self._standing.grow(end)
-        self.standing[start:] = standing
-        self.member[start:] = facts.member
+        count, columns = len(facts), self._columns
         # a clock that was set back must not make rows older than those before them
-        newest_ns = int(self._arrived_ns[start - 1]) if start else arrived_ns
-        self._arrived_ns[start:] = max(arrived_ns, newest_ns)
+        newest_ns = int(self._arrived_ns[-1]) if len(self) else arrived_ns
+        for field in _BATCH_FIELDS:
+            columns[field].add(getattr(facts.rows, field), count=count)
+        columns["member"].add(facts.member, count=count)
+        columns["arrived_ns"].add(max(arrived_ns, newest_ns), count=count)
+        self._standing.add(standing, count=count)
 
     @property
     def _arrived_ns(self) -> Int64s:
@@ -129,10 +126,9 @@ class RecentRows:
         counts = [(len(body) - 1) // _ROW.itemsize for body in bodies]
         rows = max(0, first_row + sum(counts) - dropped_rows)
         for number, column in enumerate(self._columns.values()):
-            column.grow(rows)
             parts = [_column(body, number, count=count) for body, count in zip(bodies, counts, strict=True)]
-            column.values[:] = np.concatenate([column.values[:0], *parts])[dropped_rows - first_row :]
-        self._standing.grow(rows)
+            column.add(np.concatenate([column.values, *parts])[dropped_rows - first_row :], count=rows)
+        self._standing.add(0, count=rows)
         self._dropped = self._told_dropped = dropped_rows
         self._saved = dropped_rows + rows
 

@@ -45,13 +45,6 @@ class GrowingArray:
             self._room = room
         self._size = max(self._size, size)
 
-    def cut(self, count: int) -> None:
-        """Drop the first `count` rows."""
-        kept = self._size - count
-        self._room[:kept] = self._room[count : self._size].copy()
-        self._room[kept : self._size] = self._fill
-        self._size = kept
-
 
 class StateTable:
     """The records of one plugin, one per subject. `unit` says which subjects are judged again together.
