@@ -153,3 +153,7 @@ def test_payload_has_at_most_64_ranges() -> None:
     assert receipt["watermark"] == 0
     assert receipt["ahead"][:2] == [[2, 2], [4, 4]]
     assert len(receipt["ahead"]) == MAX_SENT_RANGES
+
+
+def test_the_last_row_that_a_spool_can_number() -> None:
+    assert ranges_of([2**62, 2**62 + 1, 0]) == ((2**62, 2**62),)
