@@ -87,7 +87,7 @@ class Columns:
     resent: Bools
     clock: Bytes
     gateway: list[str]
-    row: list[int]
+    row: Int64s
     epoch: list[str]
     floor: list[int]
 
@@ -161,7 +161,7 @@ def _columns(fields: _Fields, marks: _Marks, book: NameBook, *, arrived_ns: int)
         value=value,
         resent=fields.given("resent"),
         clock=is_device.astype(np.uint8),
-        gateway=fields.of("gateway"), row=fields.of("row"),
+        gateway=fields.of("gateway"), row=fields.numbers("row", np.int64),
         epoch=fields.of_first("epoch") if fields.is_stated("epoch") else [], floor=fields.of_first("floor"),
     )  # fmt: skip
     return columns, tally
@@ -181,6 +181,7 @@ class _Fields:
         self._records = list(chain.from_iterable(packs))
         counts = np.fromiter(map(len, packs), np.int64, len(packs))
         self.first: Int64s = np.cumsum(counts) - counts
+        self._columns: dict[str, list[Any]] = {}
         ends = text[:_END_BYTES] + text[-_END_BYTES:]
         self._stated = {field for field in _GETTERS if b'"%s"' % field.encode() in ends}
 
@@ -195,7 +196,9 @@ class _Fields:
         """Return a field of all records."""
         if field not in self._stated:
             return [getattr(_DEFAULT, field)] * len(self)
-        return list(map(_GETTERS[field], self._records))
+        if field not in self._columns:
+            self._columns[field] = list(map(_GETTERS[field], self._records))
+        return self._columns[field]
 
     def is_stated(self, field: str) -> bool:
         """Whether any record may have the field."""
@@ -211,10 +214,16 @@ class _Fields:
         """Return for which records (N,) `of` what is in the field is true; where the default is, it is not."""
         if field not in self._stated:
             return np.zeros(len(self), dtype=np.bool_)
-        return np.fromiter(map(of, map(_GETTERS[field], self._records)), np.bool_, len(self))
+        column = self.of(field)
+        if column.count(column[0]) == len(column):  # one gateway, one clock: what is the same everywhere is judged once
+            return np.full(len(column), bool(of(column[0])))
+        return np.fromiter(map(of, column), np.bool_, len(column))
 
     def numbers(self, field: str, dtype: Any, *, of: Callable[[Any], Any] | None = None) -> np.ndarray[Any, Any]:
         """Return a field as numbers (N,), `of` what is in it. Raises TextError for one that has no room."""
+        if field not in self._stated:
+            default = getattr(_DEFAULT, field)
+            return np.full(len(self), default if of is None else of(default), dtype=dtype)
         found = map(_GETTERS[field], self._records)
         try:
             return np.fromiter(found if of is None else map(of, found), dtype, len(self))
@@ -227,8 +236,7 @@ class _Fields:
             is_sound &= self.numbers("row", np.int64) >= 0
         if "floor" in self._stated:
             is_sound[self.first] &= [0 <= floor <= MOST_NUMBER for floor in self.of_first("floor")]
-        if "gateway" in self._stated:
-            is_sound &= self.numbers("gateway", np.int64, of=len) <= ID_CHARS
+        is_sound &= ~self.given("gateway", of=_is_long)
 
     def tally(self) -> _Tally:
         """Return the quotation marks of all fields but value, counter and times."""
@@ -243,6 +251,10 @@ class _Fields:
                 is_given[self.first] = list(map(bool, self.of_first(field)))
                 tally.add(is_given, marks)
         return tally
+
+
+def _is_long(name: str) -> bool:
+    return len(name) > ID_CHARS
 
 
 _DEFAULT = _Record()

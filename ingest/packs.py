@@ -160,7 +160,7 @@ class _Found:
         spans = zip(places.tolist(), columns.first.tolist(), ends.tolist(), columns.epoch, columns.floor, strict=True)
         for message, first, end, epoch, floor in spans:
             if epoch and self._is_read[message] and EPOCH.fullmatch(epoch):
-                rows = tuple(dict.fromkeys(row for row in columns.row[first:end] if row))
+                rows = tuple(row for row in dict.fromkeys(columns.row[first:end].tolist()) if row)
                 publisher = self._messages[message].topic[_FRONT_CHARS:]
                 self._receipts.append(ReceiptRows(publisher=publisher, epoch=epoch, rows=rows, floor=floor))
 

@@ -41,6 +41,7 @@ class NameBook(dict[str, int]):
         """Begin empty."""
         super().__init__()
         self._keys: list[tuple[str, Quantity]] = []
+        self._label_values: dict[tuple[int, str], float] = {}
         self._rules = GrowingArray(_RULE)
         self.units = _Units({"": ANY_UNIT})
 
@@ -62,8 +63,13 @@ class NameBook(dict[str, int]):
 
     def label_value(self, number: int, label: str) -> float:
         """Return what a label of an enumeration stands for; NaN when the quantity has no such label."""
-        labels = self._keys[number][1].labels
-        return float(labels.index(label)) if label in labels else math.nan
+        found = self._label_values.get((number, label))
+        if found is None:
+            labels = self._keys[number][1].labels
+            if label not in labels:
+                return math.nan
+            found = self._label_values[number, label] = float(labels.index(label))
+        return found
 
     @property
     def rules(self) -> np.ndarray[Any, np.dtype[np.void]]:
