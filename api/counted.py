@@ -43,6 +43,7 @@ INGEST: Final[Mapping[str, Texts]] = MappingProxyType(
         "damaged_batches": ("壊れていた記録のまとまり", "Batches whose bytes were damaged"),
         "storage_faults": ("保存できなかった期間", "Times when the disk refused"),
         "step_failures": ("処理のやり直し", "Steps that failed and were done again"),
+        "clock_steps": ("時計の飛びに合わせた回数", "Steps of the clock that were followed"),
         "thinned_rows": ("1時間ごとにまとめた値", "Rows thinned to hours"),
         "expired_rows": ("保存期間を過ぎた値", "Rows beyond their time"),
         "expired_hours": ("保存期間を過ぎた1時間値", "Hours beyond their time"),
