@@ -16,7 +16,7 @@ from gateway.decode import Plugins, uplink_key
 from gateway.intake import Intake
 from gateway.line_watch import WatchLimits
 from gateway.sources.http_push import HttpPushOptions, HttpPushSource, senders_of
-from gateway.sources.mqtt_topics import MqttOptions, MqttSource
+from gateway.sources.mqtt_topics import MqttOptions, MqttSource, topics_of_session
 from gateway.sources.polled import PolledDevice, PolledOptions, PolledSource
 from gateway.sources.serial_port import SerialOptions, SerialSource
 
@@ -132,10 +132,10 @@ class SourceMaker:
         uplink = self.plugins.uplinks.get(key)
         if uplink is None:
             raise PermanentError(f"{self._where(number)}: uplink {source.uplink!r} is unknown")
-        link_options = LinkOptions(host=source.host, port=source.port_number, client_id=self._session(number))
-        topics = source.topics or uplink.topics
-        feed = Subscriber(link_options, topics)
-        mqtt_options = MqttOptions(name=name, gateway_id=self.gateway.id, uplink=key, topics=topics)
+        session, topics = self._session(number), source.topics or uplink.topics
+        link_options = LinkOptions(host=source.host, port=source.port_number, client_id=session)
+        feed = Subscriber(link_options, topics, former_topics=topics_of_session(self.intake, session))
+        mqtt_options = MqttOptions(name=name, gateway_id=self.gateway.id, uplink=key, topics=topics, session=session)
         return MqttSource(mqtt_options, feed, self.intake, now_ns=self.clock.now_ns)
 
     def _session(self, number: int) -> str:

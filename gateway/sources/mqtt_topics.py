@@ -5,6 +5,7 @@ The link bounds what is unacknowledged; while the disk refuses, the broker keeps
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from typing import Protocol
 from devices.link import AckToken, Message
 from devices.model import UplinkMessage
 from gateway.decode import MessageArrival
-from gateway.intake import Intake
+from gateway.intake import Intake, Prepared
 from gateway.sources.stamps import Stamps
 
 _WAIT_S = 0.2
 _BATCH = 200
+_TOPIC_NOTES = "topics/"
 
 
 class Feed(Protocol):
@@ -32,12 +34,16 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttOptions:
-    """One subscription of a gateway: `uplink` names the envelope of its messages, `topics` are those of today."""
+    """One subscription of a gateway: `uplink` names the envelope of its messages, `topics` are those of today.
+
+    `session` is its client id at the broker.
+    """
 
     name: str
     gateway_id: str
     uplink: str
     topics: Sequence[str]
+    session: str = ""
 
 
 def covers(wanted: str, topic: str) -> bool:
@@ -49,6 +55,11 @@ def covers(wanted: str, topic: str) -> bool:
         levels.pop()
         have = have[: len(levels)]  # a/# brings a as well
     return len(levels) == len(have) and all(level in ("+", name) for level, name in zip(levels, have, strict=True))
+
+
+def topics_of_session(intake: Intake, session: str) -> tuple[str, ...]:
+    """Return all topics that were ever asked for in a session of a broker: the broker forgets none by itself."""
+    return tuple(json.loads(intake.notes(_TOPIC_NOTES).get(session, "[]")))
 
 
 class MqttSource:
@@ -63,6 +74,10 @@ class MqttSource:
 
     def run(self, stop: Event) -> None:
         """Take messages until `stop` is set."""
+        asked_for = {*topics_of_session(self._intake, self._options.session), *self._options.topics}
+        note = {f"{_TOPIC_NOTES}{self._options.session}": json.dumps(sorted(asked_for))}
+        if not self._intake.commit_until(Prepared(rows=(), notes=note), stop):
+            return
         self._feed.start()
         try:
             while not stop.is_set():
@@ -86,8 +101,8 @@ class MqttSource:
         return len(messages)
 
     def _is_wanted(self, message: Message) -> bool:
-        """A broker's session outlives our settings: topics that are no longer asked for still come, and would be heard
-        twice when another source asks for them now.
+        """A broker's session outlives our settings: messages of topics that are no longer asked for may wait in it, and
+        would be heard twice when another source asks for them now.
         """
         is_wanted = any(covers(topic, message.topic) for topic in self._options.topics)
         if not is_wanted:
