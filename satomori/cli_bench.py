@@ -21,6 +21,7 @@ def bench(
 
     # who starts it in the background of a script hands down "ignore Ctrl-C"
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left then either
     report = run_bench(name or (), is_quick=quick, say=lambda line: print(line, flush=True))
     print(closing_line(report))
     if json_ is not None:

@@ -88,14 +88,15 @@ def test_an_unknown_name_is_one_clear_line() -> None:
     assert found.stderr.count("\n") == 1
 
 
-def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ending_it_early_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "satomori", "bench", "core_ratio"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     try:
         wait_until(lambda: list(tmp_path.iterdir()), 30.0, what="the bench at work")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         assert process.wait(timeout=30.0) == 130
         assert list(tmp_path.iterdir()) == []
     finally:
