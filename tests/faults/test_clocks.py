@@ -133,6 +133,7 @@ def test_a_hub_that_began_ahead_withdraws_what_it_told_too_early() -> None:
     assert [event[2] for event in hub.record.events()][-1] == "raised"  # true silence is found at once
 
 
+@pytest.mark.lesson(43)
 def test_a_hub_of_1970_waits_and_takes_everything_once_it_knows_the_time(tmp_path: Path) -> None:
     with running_broker(tmp_path) as port:
         town = IngestTown(tmp_path, port=port)

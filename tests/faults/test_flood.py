@@ -46,6 +46,7 @@ def publish(town: IngestTown, client_id: str, messages: list[tuple[str, bytes]])
     device.close()
 
 
+@pytest.mark.lesson(4, 16)
 def test_a_flood_on_a_full_disk_is_held_within_bounds_and_stored_afterwards(town: IngestTown) -> None:
     pid = town.start_ingest()
     town.wait_for_ingest()

@@ -114,6 +114,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
     writer.close()
 
 
+@pytest.mark.lesson(56)
 def test_a_slow_store_delays_nothing_but_the_forwarding(town: Town) -> None:
     """The store says nothing at all to its first write until everything else is done."""
     may_answer = threading.Event()
@@ -137,6 +138,7 @@ def test_a_slow_store_delays_nothing_but_the_forwarding(town: Town) -> None:
     assert max(town.server.sizes) <= BATCH_POINTS
 
 
+@pytest.mark.lesson(52)
 def test_a_store_that_is_dead_for_a_week_gets_all_of_it_afterwards(town: Town) -> None:
     town.live(DAY)
     town.catch_up()
