@@ -116,8 +116,8 @@ class Silent:
         heard_ns, place = heard_ns[order], place[order]
         starts = np.flatnonzero(is_first(place))
         newest_ns, subject = np.maximum.reduceat(heard_ns, starts), place[starts]
-        since_ns, deadline_ns = self._deadlines(subject.astype(np.int64))
-        is_gapless = (newest_ns <= deadline_ns) & (since_ns > 0)
+        _, deadline_ns = self._deadlines(subject.astype(np.int64))
+        is_gapless = newest_ns <= deadline_ns
         later = np.flatnonzero(is_gapless & (newest_ns > self._table.now["heard_ns"][subject]))
         self._table.touch(subject[later])["heard_ns"][subject[later]] = newest_ns[later]
         if is_gapless.all():

@@ -112,10 +112,7 @@ class Threshold(Timeless):
         if not len(may_matter):
             return may_matter
         is_usable = ~np.isnan(value) & flags.are_usable(batch.flag[mine])
-        is_news = np.zeros(len(mine), dtype=np.bool_)
-        is_news[may_matter] = True
-        is_news &= is_usable
-        return mine[is_usable & np.isin(place, place[is_news])]
+        return mine[is_usable & np.isin(place, place[may_matter])]
 
     def _open(self, units: Int64s) -> list[Mark]:
         state = self._table.now

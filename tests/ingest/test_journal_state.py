@@ -13,7 +13,7 @@ import pytest
 import ingest.journal_state
 from ingest.journal import JournalBatch, JournalWriter
 from ingest.pipeline import Outcome, Pipeline
-from tests.ingest.core_town import T0_NS
+from tests.ingest.core_town import T0_NS, device, rule, town
 from tests.ingest.journal_cases import batch, fill_disk
 from tests.ingest.test_keeping import memory, old_snapshot, old_town, step
 
@@ -240,3 +240,22 @@ def test_a_log_that_cannot_be_read_ends(path: Path, caplog: pytest.LogCaptureFix
     ingest.kill()
     ingest.open()
     assert memory(ingest.pipeline) == before
+
+
+def test_a_merge_ends_when_everything_is_written_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site was changed and the pipeline made anew while a merge was half done: its sheets hold no more."""
+    monkeypatch.setattr("ingest.state_merge.SLICE_BYTES", 1)
+    ingest = Ingest(path)
+    for _ in range(STEPS):
+        ingest.take()
+    while ingest.journal._known.backlog.batches:
+        ingest.journal.tend(now_ns=T0_NS, is_forced=True)
+    for _ in range(3):
+        assert ingest.journal.tend(now_ns=T0_NS, is_forced=True)
+    site = town(device("first"), device("air"), rule("silent", "silent", params="intervals = 2.0"))
+    ingest.pipeline = Pipeline(site, snapshot=ingest.journal.read_snapshot())
+    ingest.take()
+    assert counts(path)[0] == 0
+    before = memory(ingest.pipeline)
+    ingest.merge()
+    assert memory(Pipeline(site, snapshot=ingest.journal.read_snapshot())) == before
