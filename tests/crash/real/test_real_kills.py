@@ -35,7 +35,7 @@ def test_killed_again_and_again_two_towns_end_like_the_one_that_nobody_disturbed
     assert kinds.total() == POINTS
     assert len(kinds) == len(KINDS) * len((DURABLE, VOLATILE))
     # several copies of most messages, and enough of them that every kill had something to lose
-    assert report.said > 5 * POINTS
+    assert report.said > 3 * POINTS
     assert report.sent > 3 * report.said
 
 
