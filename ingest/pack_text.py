@@ -40,7 +40,9 @@ _KEY_QUOTES, _TEXT_QUOTES = 2, 4
 _END_BYTES = 1_024
 _DEVICE_CLOCK = "device"
 _WINDOW = 24
-_PAD = bytes(_WINDOW)
+PAD = b" " * _WINDOW
+"""What must stand behind a text, so that a time at its end can be read in one piece with what follows."""
+
 _TOKEN = re.compile(rb"[^,}]*")
 _RELATIVE_BELOW_S, _LATEST_S = RELATIVE_BELOW_NS // SECOND_NS, (2**63 - 1) // SECOND_NS
 
@@ -93,7 +95,7 @@ class Columns:
 
 
 def read_text(text: bytes, book: NameBook, *, begins: Int64s, arrived_ns: int) -> Columns:
-    """Return what a JSON array of packs says; it must hold no backslash.
+    """Return what a JSON array of packs says; it must hold no backslash and end with PAD.
 
     The packs stand at `begins` (M,), each a `[` with a `{` behind it. Raises TextError.
     """
@@ -302,7 +304,7 @@ class _Marks:
 
     def __init__(self, text: bytes) -> None:
         self._text = text
-        self._chars: _Chars = np.frombuffer(text + _PAD, dtype=np.uint8)
+        self._chars: _Chars = np.frombuffer(text, dtype=np.uint8)
         self._is_quote = self._chars == _QUOTE
         self._is_key_end = self._is_quote[:-1] & (self._chars[1:] == _COLON)
         self.start: Int64s = np.flatnonzero(self._chars == _OPEN)

@@ -18,8 +18,8 @@ from devices.model import QuarantineRow, Reading
 from devices.senml import decode_pack
 from devices.senml_records import MOST_BYTES
 from devices.senml_resolve import EPOCH
-from ingest.batch import Int64s
-from ingest.pack_text import Columns, TextError, read_text
+from ingest.batch import Bools, Int64s
+from ingest.pack_text import PAD, Columns, TextError, read_text
 from ingest.receipts import ReceiptRows
 from ingest.rows import NameBook, Rows, joined, rows_of
 
@@ -87,24 +87,26 @@ class FastReader:
         if len(self._book) > self._most_names:
             self._book = NameBook()
         found = _Found(messages, self._book, arrived_ns=arrived_ns)
-        found.read_plain(self._plain(messages))
-        return found.taken(self._careful)
-
-    def _plain(self, messages: Sequence[Message]) -> Int64s:
-        """Return the places (M,) of messages that look like a JSON array of objects and break no bound."""
         payloads = [message.payload for message in messages]
         text, begins, sizes = _joined(payloads)
+        is_plain = self._are_plain(messages, text, begins=begins, sizes=sizes)
+        if not is_plain.all() or not found.read_text(text, begins, places=np.arange(len(messages))):
+            found.read_plain(np.flatnonzero(is_plain))
+        return found.taken(self._careful)
+
+    def _are_plain(self, messages: Sequence[Message], text: bytes, *, begins: Int64s, sizes: Int64s) -> Bools:
+        """Return which messages (M,), joined in `text`, look like a JSON array of objects and break no bound."""
         chars = np.frombuffer(text, dtype=np.uint8)
         ends = begins + sizes
-        is_plain = (sizes >= _SHORTEST) & (sizes <= MOST_BYTES)
+        is_plain: Bools = (sizes >= _SHORTEST) & (sizes <= MOST_BYTES)
         for place, char in ((begins, _ARRAY), (begins + 1, _OBJECT), (ends - 2, _OBJECT_END), (ends - 1, _ARRAY_END)):
             is_plain &= chars[place] == char
         if b"\\" in text:
-            is_plain &= [b"\\" not in payload for payload in payloads]
+            is_plain &= [b"\\" not in message.payload for message in messages]
         topics = [message.topic for message in messages]
         if not self._topics.issuperset(topics):
             is_plain &= [self._is_fit(topic) for topic in topics]
-        return np.flatnonzero(is_plain)
+        return is_plain
 
     def _is_fit(self, topic: str) -> bool:
         is_fit = topic.startswith(_FRONT) and _FRONT_CHARS < len(topic) <= _FRONT_CHARS + PUBLISHER_CHARS
@@ -130,15 +132,19 @@ class _Found:
         if not len(places):
             return
         text, begins, _ = _joined([self._messages[place].payload for place in places.tolist()])
+        if not self.read_text(text, begins, places=places) and len(places) > 1:
+            middle = len(places) // 2
+            self.read_plain(places[:middle])
+            self.read_plain(places[middle:])
+
+    def read_text(self, text: bytes, begins: Int64s, *, places: Int64s) -> bool:
+        """Read the messages (M,) of these places, joined in `text`; return whether that could be done."""
         try:
             columns = read_text(text, self._book, begins=begins, arrived_ns=self._arrived_ns)
         except TextError:
-            if len(places) > 1:
-                middle = len(places) // 2
-                self.read_plain(places[:middle])
-                self.read_plain(places[middle:])
-            return
+            return False
         self._take(columns, places)
+        return True
 
     def _take(self, columns: Columns, places: Int64s) -> None:
         ends = np.append(columns.first[1:], len(columns.name))
@@ -207,9 +213,15 @@ def unread_row(message: Message, *, reason: str, detail: str, now_ns: int) -> Qu
 
 
 def _joined(payloads: Sequence[bytes]) -> tuple[bytes, Int64s, Int64s]:
-    """Return packs (M,) as one JSON array, where in it each begins (M,), and their sizes (M,) in bytes."""
+    """Return packs (M,), at least one, as a JSON array with PAD behind it, where each begins (M,) and their sizes (M,).
+
+    In one copy: half a megabyte that is copied again and again costs more than reading it.
+    """
     sizes = np.fromiter(map(len, payloads), np.int64, len(payloads))
-    return b"[" + b",".join(payloads) + b"]", np.cumsum(sizes + 1) - sizes, sizes
+    parts = list(payloads)
+    parts[0] = b"[" + parts[0]
+    parts[-1] += b"]" + PAD
+    return b",".join(parts), np.cumsum(sizes + 1) - sizes, sizes
 
 
 def _read_one(message: Message, taken: Taken, *, arrived_ns: int) -> Sequence[Reading]:
