@@ -143,6 +143,7 @@ def _columns(fields: _Fields, marks: _Marks, book: NameBook, *, arrived_ns: int)
     value, seq = fields.numbers("v", np.float64), fields.numbers("seq", np.int64)
     tally.add(~np.isnan(value), _KEY_QUOTES)
     tally.add(seq != NO_SEQ, _KEY_QUOTES)
+    tally.add(fields.units(book) != ANY_UNIT, _TEXT_QUOTES)
     is_sound = _read_values(value, fields, name, book)
     is_sound &= seq >= NO_SEQ
     fields.check(is_sound)
@@ -184,6 +185,7 @@ class _Fields:
         counts = np.fromiter(map(len, packs), np.int64, len(packs))
         self.first: Int64s = np.cumsum(counts) - counts
         self._columns: dict[str, list[Any]] = {}
+        self._units: Int32s | None = None
         ends = text[:_END_BYTES] + text[-_END_BYTES:]
         self._stated = {field for field in _GETTERS if b'"%s"' % field.encode() in ends}
 
@@ -192,7 +194,7 @@ class _Fields:
 
     def look_for_all(self) -> None:
         """Take it that every field may be stated."""
-        self._stated = set(_GETTERS)
+        self._stated, self._units = set(_GETTERS), None
 
     def of(self, field: str) -> list[Any]:
         """Return a field of all records."""
@@ -232,6 +234,12 @@ class _Fields:
         except OverflowError:
             raise TextError(f"{field} has too many digits") from None
 
+    def units(self, book: NameBook) -> Int32s:
+        """Return the codes (N,) of the units."""
+        if self._units is None:
+            self._units = self.numbers("u", np.int32, of=book.units.__getitem__)
+        return self._units
+
     def check(self, is_sound: Bools) -> None:
         """Take from `is_sound` (N,) the records that do not keep to the limits of what is not a value."""
         if "row" in self._stated:
@@ -241,7 +249,7 @@ class _Fields:
         is_sound &= ~self.given("gateway", of=_is_long)
 
     def tally(self) -> _Tally:
-        """Return the quotation marks of all fields but value, counter and times."""
+        """Return the quotation marks of all fields but value, unit, counter and times."""
         tally = _Tally(len(self))
         for field, marks in _QUOTES:
             if field in self._stated:
@@ -264,7 +272,7 @@ _GETTERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
     {field: attrgetter(field) for field in _Record.__struct_fields__}
 )
 _QUOTES = (
-    ("u", _TEXT_QUOTES), ("vs", _TEXT_QUOTES), ("clock", _TEXT_QUOTES), ("gateway", _TEXT_QUOTES),
+    ("vs", _TEXT_QUOTES), ("clock", _TEXT_QUOTES), ("gateway", _TEXT_QUOTES),
     ("resent", _KEY_QUOTES), ("bad", _KEY_QUOTES), ("row", _KEY_QUOTES),
 )  # fmt: skip
 _QUOTES_FIRST = (("epoch", _TEXT_QUOTES), ("floor", _KEY_QUOTES))
@@ -274,7 +282,7 @@ def _read_values(value: Floats, fields: _Fields, name: Int32s, book: NameBook) -
     """Put what labels and the mark `bad` mean into `value` (N,); return which are what their quantity may be."""
     if not len(book):
         raise TextError("no name is known")
-    unit = fields.numbers("u", np.int32, of=book.units.__getitem__)
+    unit = fields.units(book)
     rules = book.rules[name]
     is_labelled, is_bad = fields.given("vs"), fields.given("bad")
     is_sound: Bools = (name != NO_NAME) & ((unit == rules["unit"]) | (unit == ANY_UNIT) | is_labelled)
