@@ -90,10 +90,11 @@ class BatteryOutlook(Timeless):
         self._table = StateTable(scope.name, _DAYS, start=_DAYS_START)
         self._place = GrowingArray(np.int32, fill=-1)
         self._rank = GrowingArray(np.int8)
+        self._battery = GrowingArray(np.int32, fill=-1)  # of each record of `_air` that of the battery, if there is one
         self._subjects: list[Subject] = []
 
     def tables(self) -> Sequence[StateTable]:
-        """Return the three tables, a record for each device: the day that runs, its temperature, the days before."""
+        """Return the three tables, a record for each battery or thermometer: the day, temperature, the days before."""
         return (self._today, self._air, self._table)
 
     def add_series(self, series: int, *, device_id: str, quantity: str) -> bool:
@@ -103,14 +104,21 @@ class BatteryOutlook(Timeless):
         watched = self._scope.watched.get(device_id)
         if watched is None or quantity not in (_battery(watched), *_THERMOMETERS):
             return False
-        self._today.add(device_id, unit=watched.unit)
-        self._air.add(device_id, unit=watched.unit)
-        place = self._table.add(device_id, unit=watched.unit)
-        if place == len(self._subjects):
-            self._subjects.append(Subject(key=device_id, device_id=device_id, quantity=_battery(watched)))
+        place = self._air.add(device_id, unit=watched.unit)
+        self._battery.grow(place + 1)
+        if quantity not in _THERMOMETERS:
+            self._battery.values[place] = self._add_battery(watched)
         self._place.values[series] = place
         self._rank.values[series] = _THERMOMETERS.index(quantity) if quantity in _THERMOMETERS else 2
         return True
+
+    def _add_battery(self, watched: Watched) -> int:
+        self._today.add(watched.device_id, unit=watched.unit)
+        place = self._table.add(watched.device_id, unit=watched.unit)
+        if place == len(self._subjects):
+            subject = Subject(key=watched.device_id, device_id=watched.device_id, quantity=_battery(watched))
+            self._subjects.append(subject)
+        return place
 
     def evaluate(self, batch: Batch, view: View) -> list[Mark]:
         """Fold rows into the state and return the marks of `view.units`."""
@@ -141,7 +149,7 @@ class BatteryOutlook(Timeless):
         place = self._place.values[rows.series]
         is_battery = self._rank.values[rows.series] == 2
         air = self._air_at(rows, place, is_battery=is_battery)[is_battery]
-        rows, place = rows.take(is_battery), place[is_battery]
+        rows, place = rows.take(is_battery), self._battery.values[place[is_battery]]
         day = rows.observed_ns // _DAY_NS
         begins = np.flatnonzero(is_first(place) | is_first(day))
         if not len(begins):
