@@ -89,9 +89,9 @@ class Memory:
         return sizes | {unit.name: np.dtype(np.int64).itemsize for unit in self._units}
 
     def pack(self, units: Sequence[Int64s], *, clock: Clock) -> Changed:
-        """Return what changed since the last call; nothing when only the clock did.
+        """Return what changed since the last call; nothing when only the clock did and no unit was judged.
 
-        `units` (U,) of each timeline are those whose times may have changed.
+        `units` (U,) of each timeline are those that were judged, so that their times may have changed.
         """
         if self._foreign is not None:
             return self._pack_everything(self._foreign, clock=clock)
@@ -103,7 +103,8 @@ class Memory:
                 self._known_keys[sheet.name] = len(sheet.keys)
         shelves = {name: rows for name, shelf in self._shelves.items() if (rows := shelf.change()) is not None}
         names = tuple(self._series.key(number) for number in range(self._known_names, len(self._series)))
-        if not (sheets or shelves or names):
+        # a deadline may be told without any other trace: without the clock it would be told again after a kill
+        if not (sheets or shelves or names or any(map(len, units))):
             return {}
         made = Entry(state_log.VERSION, clock, self._known_names, names, sheets, shelves)
         key = f"{state_log.LOG}{self._next_no:012d}"

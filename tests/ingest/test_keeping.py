@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.model import Reading
+from devices.model import EventState, Reading
 from devices.site import Site
 from ingest.pipeline import Pipeline
 from ingest.state_merge import merge_slices
@@ -144,6 +144,16 @@ def test_a_town_restarted_after_every_commit_says_the_same(data: st.DataObject) 
     assert [(e.event_id, e.state, e.observed_ns) for e in restless.record.told] == [
         (e.event_id, e.state, e.observed_ns) for e in steady.record.told
     ]
+
+
+def test_what_the_clock_alone_has_told_is_not_told_again_after_a_restart() -> None:
+    """A deadline that passes leaves no trace but the clock."""
+    one = Town(town(device("air", more="expected_interval_s = 600"), rule("silent", "silent", params="grace_s = 60")))
+    one.take(reading("air", "air_temperature", 1.0, at_s=10))
+    for now_s in (1_000, 2_000, 3_000, 4_000):
+        one.tick(now_s)
+        one.restart()
+    assert [(event.rule_id, event.state) for event in one.record.told] == [("silent", EventState.RAISED)]
 
 
 @pytest.fixture(scope="module")
