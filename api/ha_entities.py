@@ -143,7 +143,8 @@ def payload(quantity: Quantity, value: float) -> str:
         is_word = value.is_integer() and 0 <= value < len(quantity.labels)
         return quantity.labels[int(value)] if is_word else UNKNOWN
     how = shown(quantity)
-    return f"{value * how.factor:.{_decimals(quantity.resolution * how.factor)}f}"
+    given = value * how.factor
+    return f"{given:.{_decimals(quantity.resolution * how.factor)}f}" if math.isfinite(given) else UNKNOWN
 
 
 def _decimals(resolution: float) -> int:
