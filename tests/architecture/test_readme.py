@@ -28,7 +28,7 @@ def shell_lines() -> list[str]:
 
 
 def inline_commands() -> list[str]:
-    return re.findall(r"`((?:make|satomori) [^`]+)`", readme())
+    return re.findall(r"`((?:make|satomori|python -m) [^`]+)`", readme())
 
 
 def relative_links() -> list[str]:
@@ -54,6 +54,11 @@ def complaints_about_satomori(words: list[str]) -> list[str]:
     return [f"no option {option}" for option in options if option not in known]
 
 
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.with_name(f"{path.name}.py").exists() or (path / "__main__.py").exists()
+
+
 def complaints(line: str) -> list[str]:
     program, *words = shlex.split(line)
     match program.removeprefix(".venv/bin/"):
@@ -62,8 +67,7 @@ def complaints(line: str) -> list[str]:
         case "satomori":
             return complaints_about_satomori(words)
         case "python":
-            is_ours = words[:1] == ["-m"] and (ROOT / f"{words[1].replace('.', '/')}.py").exists()
-            return [] if is_ours else ["not a module of ours"]
+            return [] if words[:1] == ["-m"] and is_module(words[1]) else ["not a module of ours"]
         case other:
             return [] if other in OTHER_PROGRAMS else [f"no program {other}"]
 
@@ -92,6 +96,7 @@ def test_readme_link_leads_somewhere(target: str) -> None:
         ("satomori up --sight site.toml", "no option --sight"),
         ("pip install satomori", "no program pip"),
         ("python -m tests.fuss.run", "not a module of ours"),
+        ("python -m tests.vectors", "not a module of ours"),
     ],
 )
 def test_a_wrong_command_is_found(line: str, complaint: str) -> None:
