@@ -73,7 +73,7 @@ def stretch(reference_cel: float) -> float:
 
 def at_zero(values: Values) -> Values:
     """Return the values with the distance as at a reference of 0 degrees."""
-    if "distance" not in values or "device_temperature" not in values:
+    if math.isnan(values.get("distance", math.nan)) or "device_temperature" not in values:
         return values
     return {**values, "distance": values["distance"] / stretch(values["device_temperature"])}
 

@@ -177,6 +177,11 @@ def _words(register: Register, value: float) -> list[int]:
         number = math.nan
     else:
         number = number_of(register.as_mapped, value)
+    # a factor of two is room for the rounding of the float
+    if is_float and abs(number) < 2 * _TINY:
+        number = 0.0  # smaller ones are what a wrong word order makes of ordinary numbers
+    if is_float and 2 * abs(number) > _HUGE:
+        raise PermanentError(f"{register.quantity} {value} has no room in a {register.type}")
     try:
         data = struct.pack(_LAYOUTS[register.type], number if is_float else round(number))
     except (struct.error, OverflowError) as error:

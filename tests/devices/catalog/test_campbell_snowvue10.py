@@ -42,7 +42,9 @@ def test_a_reference_that_no_weather_has_is_refused() -> None:
 
 
 @pytest.mark.bad_input(19)
-@pytest.mark.parametrize("data", ["0+0.000+0+0.00", "0+1.963+0+0.00", "0+0.000+80+0.00", "0-0.000+80+0.00"])
+@pytest.mark.parametrize(
+    "data", ["0+0.000+0+0.00", "0+1.963+0+0.00", "0+0.000+80+0.00", "0-0.000+80+0.00", "0+0.000+80+81.00"]
+)
 def test_no_echo(data: str) -> None:
     assert math.isnan(measured(f"0M3!00053\r\n0D0!{data}\r\n")["distance"])
 

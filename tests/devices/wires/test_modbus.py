@@ -201,6 +201,13 @@ def test_a_float_in_another_word_order_is_never_a_depth(value: float, order: str
     assert math.isnan(misread)
 
 
+@pytest.mark.parametrize("value", [1e-45, -1e-20, 1e-19])
+def test_a_float_that_a_wrong_order_could_make_is_sent_as_nothing_much(value: float) -> None:
+    register_map = one(quantity="air_temperature", type="f32")
+    image = encode_image(register_map, Decoded(values={"air_temperature": value}))
+    assert read_words(register_map, [image[4, 0], image[4, 1]]) == pytest.approx(0.0, abs=1e-18)
+
+
 @pytest.mark.parametrize(("minimum", "maximum", "word"), [(1, 20, 0), (0, 2, 3)])
 def test_a_value_beyond_its_limits_is_refused(minimum: float, maximum: float, word: int) -> None:
     with pytest.raises(PermanentError, match="beyond its limit"):
