@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 
 from devices.model import SECOND_NS, QuarantineRow, Reading
 from devices.quantities import QUANTITIES
-from ingest.batch import Batch, Bools, SeriesIndex, columns_from_readings
+from ingest.batch import NO_SEQ, Batch, Bools, SeriesIndex, columns_from_readings
 from ingest.flags import UNKNOWN
 from ingest.layout import Layout
 from ingest.rows import NameBook, Rows
@@ -67,7 +68,8 @@ class Intake:
         is_device = reading.device_id not in self._layout.numbers
         what = "a device that is not in the site" if is_device else "a quantity that is not in the table"
         return QuarantineRow(
-            publisher=reading.gateway_id, device_id=reading.device_id, raw=b"", received_ns=reading.received_ns,
+            publisher=reading.gateway_id, device_id=reading.device_id, received_ns=reading.received_ns,
+            raw=_kept(reading.device_id, reading.quantity, reading.value, (reading.observed_ns, reading.seq)),
             reason="unknown_device" if is_device else "unknown_quantity",
             detail=f"{reading.quantity} of {reading.device_id}: {what}",
         )  # fmt: skip
@@ -91,8 +93,20 @@ class Intake:
     def _row(self, rows: Batch, place: int, *, reason: str) -> QuarantineRow:
         device_id, quantity = self._series.key(int(rows.series[place]))
         observed_ns, received_ns = int(rows.observed_ns[place]), int(rows.received_ns[place])
+        seq = int(rows.seq[place])
         limit_ns = received_ns + self._max_future_ns if reason == "future" else EARLIEST_NS
         return QuarantineRow(
-            publisher="", device_id=device_id, reason=reason, raw=b"", received_ns=received_ns,
+            publisher="", device_id=device_id, reason=reason, received_ns=received_ns,
+            raw=_kept(device_id, quantity, float(rows.value[place]), (observed_ns, seq if seq != NO_SEQ else None)),
             detail=f"{quantity} observed at {observed_ns} ns, the limit is {limit_ns} ns",
         )  # fmt: skip
+
+
+def _kept(device_id: str, quantity: str, value: float, name: tuple[int, int | None]) -> bytes:
+    """Return all that a refused reading said, as JSON: it may be wanted when the clock or the site has been set right.
+
+    `name` are observed time and counter; `v` null = bad by the device. Not as SenML, whose times before 1978 are ages.
+    """
+    observed_ns, seq = name
+    record = {"n": f"{device_id}/{quantity}", "v": value, "observed_ns": observed_ns, "seq": seq}
+    return msgspec.json.encode(record)

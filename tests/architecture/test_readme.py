@@ -9,6 +9,7 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from satomori.bench.figures import FIGURES
 from satomori.cli import app
 from tests.architecture.repository import ROOT
 
@@ -101,3 +102,9 @@ def test_readme_link_leads_somewhere(target: str) -> None:
 )
 def test_a_wrong_command_is_found(line: str, complaint: str) -> None:
     assert complaints(line) == [complaint]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_figure_of_the_bench_has_its_row(figure: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (?:met|missed|–) \|$", readme(), flags=re.MULTILINE)
+    assert [row for row in rows if row.startswith(figure)]

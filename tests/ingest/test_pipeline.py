@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from devices.model import EventState, PermanentError, Reading
@@ -30,6 +32,8 @@ def test_refused(one: Reading, reason: str) -> None:
     home = Town(SITE)
     outcome = home.take(one, now_s=1)
     assert [row.reason for row in outcome.quarantine] == [reason]
+    kept = json.loads(outcome.quarantine[0].raw)
+    assert kept == {"n": f"{one.device_id}/{one.quantity}", "v": 1.0, "observed_ns": one.observed_ns, "seq": None}
     assert len(outcome.observations) == 0
 
 
