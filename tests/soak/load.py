@@ -21,6 +21,7 @@ NETWORK_SHARE = 0.1
 _TURN_S = 0.2
 _DAY_S = 86_400
 _COLD_EVERY = 50
+_APART = 1_000_000
 
 
 def gauge(number: int) -> str:
@@ -59,7 +60,8 @@ class Load:
             if number % round(1 / NETWORK_SHARE) == 0:
                 yield self._uplink(number // round(1 / NETWORK_SHARE) % TRAPS)
             else:
-                yield self._reading(number % self.gauges, now_ns=now_ns + number % 1_000 * 1_000)
+                # one after the other: in a long turn a gauge speaks often, and a time said twice would be a copy
+                yield self._reading(number % self.gauges, now_ns=now_ns + number % _APART * 1_000)
 
     def _reading(self, number: int, *, now_ns: int) -> tuple[str, bytes]:
         """A temperature that goes down and up once a day; of each fiftieth gauge it passes a limit."""
